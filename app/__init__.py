@@ -1,0 +1,1 @@
+"""The desktop program: command line, live session, window. Everything about avatars lives in `avatar_core`."""

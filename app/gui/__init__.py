@@ -1,0 +1,1 @@
+"""The Dear PyGui window. Only the main thread calls into it."""

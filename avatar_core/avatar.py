@@ -1,0 +1,53 @@
+"""An avatar: everything about one portrait that the frame loop needs, and its file format."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import Tensor
+
+PART_NAMES = (
+    "upper_face", "lower_face", "head_neck", "mouth_socket", "eye_socket", "upper_gums", "lower_gums", "tongue",
+    "upper_teeth", "lower_teeth", "left_eyeball", "right_eyeball", "hair", "body", "back",
+)  # fmt: skip
+"""Part labels by index; the first 13 are the labels the motion networks are trained on, "left" is the subject's."""
+
+
+@dataclass
+class Avatar:
+    """One portrait as Gaussians with features and motion bases.
+
+    Args:
+        rest: (14, N) float32, pre-activation: position 3 (head space), log-scale 3, quaternion wxyz 4, opacity
+            logit 1, colour 3 (RGB in [0, 1]).
+        f: (N, 48) feature of each Gaussian.
+        m: (N, 48) motion basis of each Gaussian.
+        neck_weight: (N,) in [0, 1]; 1 follows the head's rotation, 0 stays with the body.
+        part: (N,) uint8, index into `PART_NAMES`.
+        source_activations: (A,) named activations and residual of the photo's own expression.
+        landmarks: (478, 3) in head space, the photo's own expression.
+        neutral_landmarks: (478, 3) canonical space (unit: inter-ocular distance), expression removed.
+        canonical_to_head: (4, 4) similarity: canonical space to head space at the photo's pose.
+        pivot: (3,) head space, the point the head turns about.
+        background: (512, 512, 3) uint8, the photo behind the person, inpainted.
+        provenance: where the avatar came from (strings only).
+    """
+
+    rest: Tensor
+    f: Tensor
+    m: Tensor
+    neck_weight: Tensor
+    part: Tensor
+    source_activations: NDArray[np.float32]
+    landmarks: NDArray[np.float32]
+    neutral_landmarks: NDArray[np.float32]
+    canonical_to_head: NDArray[np.float64]
+    pivot: NDArray[np.float64]
+    background: NDArray[np.uint8]
+    thumbnail: NDArray[np.uint8]
+    provenance: dict[str, str] = field(default_factory=dict)
+
+    def __len__(self) -> int:
+        return int(self.rest.shape[1])

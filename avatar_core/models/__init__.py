@@ -1,0 +1,1 @@
+"""The networks: motion encoder M, motion decoder Psi, Gaussian decoder Phi, descriptors, and the animator."""

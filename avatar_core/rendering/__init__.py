@@ -1,0 +1,1 @@
+"""Rasterisers behind one protocol."""

@@ -1,0 +1,1 @@
+"""Landmarks of photos and drivers: detection, alignment, neutral, motion."""

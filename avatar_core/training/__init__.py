@@ -1,0 +1,1 @@
+"""Training and its teacher; nothing outside this package imports it."""
