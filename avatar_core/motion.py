@@ -28,7 +28,7 @@ ACTIVATION_NAMES: tuple[str, ...] = (
 
 @dataclass(frozen=True)
 class HeadPose:
-    """Head motion in head space relative to the pose at calibration: rotation (3, 3) and translation (3,)."""
+    """Head motion relative to the pose at calibration, axes of head space: rotation (3, 3), translation (3,)."""
 
     rotation: NDArray[np.float64] = field(default_factory=lambda: np.eye(3))
     translation: NDArray[np.float64] = field(default_factory=lambda: np.zeros(3))
@@ -56,7 +56,7 @@ class Motion:
             None, else a read-out for display (zeros until an avatar's solver fills it).
         gaze: (2, 2) yaw and pitch in radians of the right and left eye, relative to straight ahead: row 0 is the
             subject's right eye (image left); yaw positive looks to image right, pitch positive looks up.
-        pose: head pose relative to calibration.
+        pose: head pose relative to calibration, translation in inter-ocular distances.
         gains: applied when an avatar is animated.
         weight: 1 shows the motion, 0 the photo's own expression and pose; between fades (face lost).
         image_landmarks: (478, 2) pixels in the tracked frame, or None.

@@ -1,0 +1,139 @@
+"""A stream of camera frames -> `Motion`: landmarks, pose taken off, neutral subtracted, smoothed."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from scipy.spatial.transform import Rotation
+
+from avatar_core.motion import ACTIVATION_NAMES, HeadPose, Motion
+from avatar_core.tracking.face_model import FaceModel, image_to_axes_up
+from avatar_core.tracking.filters import OneEuroFilter
+from avatar_core.tracking.gaze import gaze_angles
+from avatar_core.tracking.landmarker import Landmarker
+from avatar_core.tracking.neutral_stream import NeutralStream
+from avatar_core.tracking.open_mouth import lip_to_chin, repair_open_mouth
+
+DEFAULT_INTERVAL = 1.0 / 30.0  # seconds between frames when the caller gives no time stamps
+MAX_SIDE = 720  # larger frames are scaled down: the landmark network sees 256 pixels of the face at most
+NECK_PIVOT = np.array([0.0, -0.85, -0.85])
+"""Where a head turns about its neck, canonical space: below the ears, at the top of the spine."""
+CAMERA_DISTANCE = 8.0
+"""Assumed distance to the driver's camera, inter-ocular distances: turns a change of size into a step forward."""
+MAX_TRANSLATION = 0.6  # inter-ocular distances; beyond it the head is held back softly
+GAZE_RECOVERY = 0.5  # share by which the gaze follows after a blink, per frame
+
+
+class Tracker:
+    """Callable: RGB frame in, `Motion` or None out. Holds the state of one driver; `reset` starts a new one.
+
+    The neutral face and the rest pose are found by themselves from the first frame on and improve over the first
+    seconds (`NeutralStream`); `calibrate` takes the last frames as they are.
+    """
+
+    def __init__(self, face_model: FaceModel, smoothing: float = 0.5) -> None:
+        self._face_model = face_model
+        self._landmarker: Landmarker | None = None
+        self._neutral = NeutralStream(face_model)
+        self._landmark_filter = OneEuroFilter(1.5, 8.0)
+        self._pose_filter = OneEuroFilter(1.2, 3.0)
+        self._gaze_filter = OneEuroFilter(1.5, 1.5)
+        self.smoothing = smoothing
+        self._gaze = np.zeros((2, 2))
+        self._last_time: float | None = None
+
+    @property
+    def smoothing(self) -> float:
+        """0 follows every frame, 1 is slow and calm; 0.5 is the measured default."""
+        return self._smoothing
+
+    @smoothing.setter
+    def smoothing(self, value: float) -> None:
+        self._smoothing = float(np.clip(value, 0.0, 1.0))
+        factor = 4.0 ** (1.0 - 2.0 * self._smoothing)  # a quarter to four times the cutoff
+        self._landmark_filter.min_cutoff, self._landmark_filter.beta = 1.5 * factor, 8.0 * factor
+        self._pose_filter.min_cutoff, self._pose_filter.beta = 1.2 * factor, 3.0 * factor
+        self._gaze_filter.min_cutoff, self._gaze_filter.beta = 1.5 * factor, 1.5 * factor
+
+    @property
+    def calibrated(self) -> bool:
+        """True once the neutral is settled, by itself or by `calibrate`."""
+        return self._neutral.settled
+
+    def reset(self) -> None:
+        """Forget the driver: neutral, rest pose, filters and the face that was followed."""
+        self.close()
+        self._neutral.reset()
+        for smoother in (self._landmark_filter, self._pose_filter, self._gaze_filter):
+            smoother.reset()
+        self._gaze = np.zeros((2, 2))
+        self._last_time = None
+
+    def calibrate(self) -> None:
+        """Take the driver's face and pose of the last frames as neutral."""
+        self._neutral.calibrate()
+
+    def close(self) -> None:
+        """Release the detector; the next frame opens a new one."""
+        if self._landmarker is not None:
+            self._landmarker.close()
+            self._landmarker = None
+
+    def __call__(self, frame: NDArray[np.uint8], timestamp: float | None = None) -> Motion | None:
+        """Motion of the largest face in an RGB uint8 frame (H, W, 3), or None when there is none.
+
+        Args:
+            timestamp: capture time in seconds, for the smoothing; frames are taken as 1/30 s apart without it.
+        """
+        if self._landmarker is None:
+            self._landmarker = Landmarker(video=True)
+        scale = min(1.0, MAX_SIDE / max(frame.shape[:2]))
+        if scale < 1.0:
+            frame = cv2.resize(frame, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA).astype(np.uint8)
+        faces = self._landmarker.find(frame)
+        if not faces:
+            return None
+        return self.motion_from_landmarks(faces[0] / np.float32(scale), timestamp)
+
+    def motion_from_landmarks(self, landmarks: NDArray[np.float32], timestamp: float | None = None) -> Motion:
+        """Motion of MediaPipe landmarks (478, 3) in pixels (x right, y down, z away)."""
+        interval = DEFAULT_INTERVAL
+        if timestamp is not None and self._last_time is not None:
+            interval = float(np.clip(timestamp - self._last_time, 1e-3, 0.5))
+        self._last_time = timestamp
+        canonical, to_image = self._face_model.canonicalise(image_to_axes_up(landmarks))
+        rotation = to_image.rotation
+        pivot = to_image.apply(NECK_PIVOT) / to_image.scale
+        self._neutral.observe(canonical, rotation, pivot, to_image.scale)
+        canonical = repair_open_mouth(canonical, self._face_model.mean, lip_to_chin(self._neutral.landmarks))
+        canonical = self._landmark_filter(canonical, interval)
+
+        neutral = self._neutral.landmarks
+        angles = gaze_angles(canonical, neutral)
+        if angles is not None:
+            self._gaze = self._gaze + GAZE_RECOVERY * (angles - self._gaze)
+        gaze = self._gaze_filter(self._gaze, interval)
+        return Motion(
+            displacement=(canonical - neutral).astype(np.float32),
+            landmarks=canonical.astype(np.float32),
+            activations=np.zeros(len(ACTIVATION_NAMES), np.float32),
+            gaze=gaze.astype(np.float32),
+            pose=self._pose(rotation, pivot, to_image.scale, interval),
+            image_landmarks=landmarks[:, :2].copy(),
+        )
+
+    def _pose(
+        self, rotation: NDArray[np.float64], pivot: NDArray[np.float64], scale: float, interval: float
+    ) -> HeadPose:
+        """Head pose relative to rest; translation in inter-ocular distances."""
+        rest = self._neutral
+        turned = Rotation.from_matrix(rotation @ rest.rotation.T).as_rotvec()
+        forward = CAMERA_DISTANCE * (1.0 - rest.scale / max(scale, 1e-6))
+        moved = np.append((pivot * scale / rest.scale - rest.pivot)[:2], forward)
+        filtered = self._pose_filter(np.concatenate([turned, moved]), interval)
+        translation = filtered[3:]
+        length = float(np.linalg.norm(translation))
+        if length > 1e-9:
+            translation = translation * (MAX_TRANSLATION * np.tanh(length / MAX_TRANSLATION) / length)
+        return HeadPose(Rotation.from_rotvec(filtered[:3]).as_matrix(), translation)
