@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -32,6 +33,7 @@ class Avatar:
         canonical_to_head: (4, 4) similarity: canonical space to head space at the photo's pose.
         pivot: (3,) head space, the point the head turns about.
         background: (512, 512, 3) uint8, the photo behind the person, inpainted.
+        thumbnail: (H, W, 3) uint8, the portrait as cropped.
         provenance: where the avatar came from (strings only).
     """
 
@@ -51,3 +53,19 @@ class Avatar:
 
     def __len__(self) -> int:
         return int(self.rest.shape[1])
+
+    @property
+    def scale(self) -> float:
+        """Head-space units per canonical unit (the portrait's inter-ocular distance)."""
+        return float(np.cbrt(np.linalg.det(self.canonical_to_head[:3, :3])))
+
+    def canonical_landmarks(self) -> NDArray[np.float64]:
+        """(478, 3) the photo's landmarks with pose and size removed."""
+        inverse = np.linalg.inv(self.canonical_to_head)
+        return self.landmarks @ inverse[:3, :3].T + inverse[:3, 3]
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write this avatar to ``path``; see `avatar_core.avatar_file.save_avatar`."""
+        from avatar_core.avatar_file import save_avatar  # the file format knows this class
+
+        save_avatar(self, path)

@@ -1,0 +1,37 @@
+"""Which device runs the frame loop, and why, in words for the user."""
+
+from __future__ import annotations
+
+import importlib.util
+
+import torch
+
+from avatar_core.errors import DeviceError
+
+
+def choose_device(request: str) -> tuple[torch.device, str]:
+    """The device for ``request`` ("auto", "cpu" or "cuda") and a sentence that says which and why.
+
+    Raises:
+        DeviceError: the request is unknown, or asks for CUDA where it cannot run.
+    """
+    if request not in ("auto", "cpu", "cuda"):
+        raise DeviceError(f'device must be "auto", "cpu" or "cuda", got {request!r}')
+    threads = torch.get_num_threads()
+    on_cpu = f"CPU, {threads} thread{'s' if threads != 1 else ''}"
+    if request == "cpu":
+        return torch.device("cpu"), f"{on_cpu} (as asked)"
+    obstacle = _cuda_obstacle()
+    if obstacle is None:
+        return torch.device("cuda"), f"CUDA, {torch.cuda.get_device_name(0)}"
+    if request == "cuda":
+        raise DeviceError(f"CUDA cannot be used: {obstacle}. Start with --device cpu, or mend that.")
+    return torch.device("cpu"), f"{on_cpu} ({obstacle})"
+
+
+def _cuda_obstacle() -> str | None:
+    if not torch.cuda.is_available():
+        return "no CUDA GPU found by PyTorch" if torch.version.cuda else "PyTorch was installed without CUDA"
+    if importlib.util.find_spec("gsplat") is None:
+        return "a GPU is there but gsplat is not installed: pip install gsplat"
+    return None

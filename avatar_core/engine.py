@@ -1,0 +1,305 @@
+"""The engine: photo -> avatar, frame -> motion, avatar + motion + camera -> picture.
+
+    engine = AvatarEngine.from_pretrained("weights")
+    avatar = engine.encode("portrait.jpg")
+    rgb = engine.render(avatar, engine.track(frame), Camera.orbit(yaw=15))
+
+Safe to call from several threads: rendering and encoding share the processor's kernels through one lock.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from scipy.spatial.transform import Rotation
+
+from avatar_core.avatar import Avatar
+from avatar_core.avatar_file import load_avatar
+from avatar_core.camera import Camera
+from avatar_core.devices import choose_device
+from avatar_core.errors import AvatarError, AvatarFileError, NoFaceError, WeightsError
+from avatar_core.gaussians import Gaussians
+from avatar_core.image_io import as_rgb, load_image
+from avatar_core.lift import lift
+from avatar_core.models.animator import Animator
+from avatar_core.models.motion_encoder import ActivationSolver
+from avatar_core.models.networks import MotionNetworks
+from avatar_core.models.retarget import Retargeter
+from avatar_core.motion import HeadPose, Motion
+from avatar_core.rendering import create
+from avatar_core.rendering.compose import composite
+from avatar_core.tracking.face_model import FaceModel
+from avatar_core.tracking.neutral import NeutralEstimator
+from avatar_core.tracking.photo_face import PhotoFaceFinder
+from avatar_core.tracking.tracker import Tracker
+
+Photo = str | os.PathLike[str] | NDArray[np.uint8]
+Background = str | Sequence[int] | NDArray[np.uint8]
+Progress = Callable[[str, float], None]
+
+MIN_SIZE, MAX_SIZE = 16, 4096  # pixels of a rendered picture's side
+THUMBNAIL_SIDE = 256
+_BLUR_SHARE = 0.035  # of the background's side
+
+
+@dataclass
+class _Stage:
+    """What one avatar needs in the frame loop; made once and kept for the avatars used last."""
+
+    avatar: Avatar
+    animator: Animator
+    retargeter: Retargeter
+    backgrounds: dict[tuple[str, int], NDArray[np.uint8]]
+
+
+class AvatarEngine:
+    """Owns the networks, the detectors and the rasteriser; avatars are plain data.
+
+    Attributes:
+        track: callable `Tracker`: ``engine.track(frame) -> Motion | None``, with ``reset``, ``calibrate``,
+            ``smoothing`` and ``calibrated``.
+        device_report: the device in use and why.
+        last_timings: milliseconds of the last `render`: animate, rasterise, compose.
+        last_activations: (A,) activations that the last `render` showed.
+    """
+
+    def __init__(self, networks: MotionNetworks, face_model: FaceModel, device: str = "auto") -> None:
+        self.device, self.device_report = choose_device(device)
+        self.networks = networks.eval().requires_grad_(False)
+        self.face_model = face_model
+        self.solver = ActivationSolver(networks, face_model)
+        self.rasterizer = create(self.device)
+        self.track = Tracker(face_model)
+        self.last_timings: dict[str, float] = {}
+        self.last_activations: NDArray[np.float32] = np.zeros(networks.activation_count, np.float32)
+        self._neutral = NeutralEstimator(face_model)
+        self._finder: PhotoFaceFinder | None = None
+        self._stages: list[_Stage] = []
+        self._compute = threading.RLock()
+        self._encoding = threading.Lock()
+
+    @classmethod
+    def from_pretrained(cls, weights: str | os.PathLike[str] = "weights", device: str = "auto") -> AvatarEngine:
+        """An engine with the weights of a folder; a relative folder is also looked for beside the package.
+
+        Args:
+            device: "auto", "cpu" or "cuda".
+
+        Raises:
+            WeightsError: a weights file is missing or damaged.
+            DeviceError: ``device`` is unknown or not there.
+        """
+        folder = Path(weights)
+        beside_package = Path(__file__).resolve().parent.parent / folder
+        if not folder.is_dir() and beside_package.is_dir():
+            folder = beside_package
+        if not folder.is_dir():
+            raise WeightsError(f"{folder}: no such weights folder. Run from the repository or name the folder.")
+        networks = MotionNetworks.load(folder / "motion.safetensors")
+        return cls(networks, FaceModel.load(folder / "face_model.safetensors"), device)
+
+    def encode(self, photo: Photo | Sequence[Photo], progress: Progress | None = None) -> Avatar:
+        """Build an avatar of the largest face in a photo.
+
+        Args:
+            photo: a path, or RGB uint8 (H, W, 3) of any size.
+            progress: called with the stage's name and the share done, 0..1.
+
+        Raises:
+            UnreadableImageError: the file is no picture that can be read.
+            NoFaceError: no face, too small, or turned away too far.
+        """
+        if isinstance(photo, list | tuple):
+            if len(photo) != 1:
+                raise AvatarError(f"one photo builds one avatar for now, got {len(photo)}. Pass the best one.")
+            photo = photo[0]
+        report = progress or (lambda stage, share: None)
+        started = time.perf_counter()
+        with self._encoding:
+            report("Reading the photo", 0.0)
+            named = isinstance(photo, str | os.PathLike)
+            image = load_image(photo) if named else as_rgb(np.asarray(photo))
+            name = Path(os.fspath(photo)).name if isinstance(photo, str | os.PathLike) else "array"
+            report("Finding the face", 0.1)
+            if self._finder is None:
+                self._finder = PhotoFaceFinder(self.face_model)
+            try:
+                face = self._finder.find(image)
+            except NoFaceError as error:
+                raise NoFaceError(f"{os.fspath(photo)}: {error}" if named else str(error)) from error  # type: ignore[arg-type]
+            report("Lifting to 3D", 0.25)
+            lifted = lift(image, face.landmarks, self.face_model)
+            report("Binding the motion", 0.75)
+            with self._compute:
+                u, normal, part = (torch.from_numpy(array) for array in (lifted.u, lifted.normal, lifted.part))
+                f, m = self.networks.describe(u, normal, part)
+            to_canonical = np.linalg.inv(lifted.canonical_to_head)
+            canonical = lifted.landmarks @ to_canonical[:3, :3].T + to_canonical[:3, 3]
+            neutral = self._neutral.neutral(canonical)
+            retargeter = Retargeter(self.solver, self.face_model.mean, neutral, canonical)
+            avatar = Avatar(
+                rest=torch.from_numpy(lifted.rest),
+                f=f.half().float(),
+                m=m.half().float(),
+                neck_weight=torch.from_numpy(lifted.neck_weight),
+                part=part,
+                source_activations=retargeter.source_activations,
+                landmarks=lifted.landmarks.astype(np.float32),
+                neutral_landmarks=neutral.astype(np.float32),
+                canonical_to_head=lifted.canonical_to_head,
+                pivot=lifted.pivot,
+                background=lifted.background,
+                thumbnail=cv2.resize(
+                    lifted.crop, (THUMBNAIL_SIDE, THUMBNAIL_SIDE), interpolation=cv2.INTER_AREA
+                ).astype(np.uint8),
+            )
+            report("Preparing the first frame", 0.9)
+            self._stage(avatar)
+            seconds = time.perf_counter() - started
+            avatar.provenance = {
+                "source": name,
+                "faces": str(face.face_count),
+                "encoder": "lift",
+                "encode_seconds": f"{seconds:.2f}",
+                "synthetic": "yes",
+            }
+            report("Ready", 1.0)
+            return avatar
+
+    def load_avatar(self, path: str | os.PathLike[str]) -> Avatar:
+        """Read an avatar saved by ``avatar.save``.
+
+        Raises:
+            AvatarFileError: missing, damaged, or made for other weights.
+        """
+        avatar = load_avatar(path)
+        if len(avatar.source_activations) != self.networks.activation_count:
+            raise AvatarFileError(f"{path}: made for other weights. Encode the photo again.")
+        return avatar
+
+    def activations(self, avatar: Avatar, motion: Motion | None) -> NDArray[np.float32]:
+        """(A,) what ``motion`` asks of ``avatar``: 53 named, 4 gaze angles, residual modes."""
+        return self._stage(avatar).retargeter.activations(motion)
+
+    def gaussians(self, avatar: Avatar, motion: Motion | None = None) -> Gaussians:
+        """The animated set, in a buffer of its own."""
+        with self._compute:
+            animated = self._animate(self._stage(avatar), motion)
+            return Gaussians(animated.planar.clone())
+
+    def render(
+        self,
+        avatar: Avatar,
+        motion: Motion | None,
+        camera: Camera | None = None,
+        size: int = 512,
+        background: Background = (0, 0, 0),
+    ) -> NDArray[np.uint8]:
+        """Picture (size, size, 3), RGB uint8.
+
+        Args:
+            motion: None shows the photo's own expression and pose.
+            camera: the photo's own view without it.
+            background: RGB in 0..255, "photo", "blurred", or a picture (size, size, 3).
+
+        Raises:
+            ValueError: size or background make no sense.
+        """
+        if not MIN_SIZE <= size <= MAX_SIZE:
+            raise ValueError(f"size must lie between {MIN_SIZE} and {MAX_SIZE} pixels, got {size}")
+        stage = self._stage(avatar)
+        ground = self._background(stage, background, size)
+        with self._compute:
+            start = time.perf_counter()
+            animated = self._animate(stage, motion)
+            moved = time.perf_counter()
+            rgba = self.rasterizer.render(animated, camera or Camera.orbit(), size, size)
+            drawn = time.perf_counter()
+            picture = composite(rgba, ground)
+            done = time.perf_counter()
+        self.last_timings = {
+            "animate": 1e3 * (moved - start),
+            "rasterise": 1e3 * (drawn - moved),
+            "compose": 1e3 * (done - drawn),
+        }
+        return picture
+
+    def reenact(
+        self,
+        avatar: Avatar,
+        frames: Iterable[NDArray[np.uint8]],
+        camera: Camera | None = None,
+        size: int = 512,
+        background: Background = "photo",
+    ) -> Iterator[NDArray[np.uint8]]:
+        """Pictures of ``avatar`` driven by ``frames``; a frame without a face holds the motion before it."""
+        self.track.reset()
+        motion: Motion | None = None
+        for frame in frames:
+            motion = self.track(frame) or motion
+            yield self.render(avatar, motion, camera, size, background)
+
+    def close(self) -> None:
+        """Release the detectors."""
+        self.track.close()
+        if self._finder is not None:
+            self._finder.close()
+            self._finder = None
+
+    def _animate(self, stage: _Stage, motion: Motion | None) -> Gaussians:
+        self.last_activations = stage.retargeter.activations(motion)
+        return stage.animator.animate(self.last_activations, _head_pose(motion, stage.avatar.scale))
+
+    def _stage(self, avatar: Avatar) -> _Stage:
+        with self._compute:
+            for stage in self._stages:
+                if stage.avatar is avatar:
+                    return stage
+            retargeter = Retargeter(
+                self.solver,
+                self.face_model.mean,
+                avatar.neutral_landmarks,
+                avatar.canonical_landmarks(),
+                avatar.source_activations,
+            )
+            stage = _Stage(avatar, Animator(avatar, self.networks, self.device), retargeter, {})
+            self._stages = [stage, *self._stages][:2]  # the one on screen and the one that follows it
+            return stage
+
+    def _background(self, stage: _Stage, background: Background, size: int) -> NDArray[np.uint8] | tuple[int, int, int]:
+        if isinstance(background, str):
+            if background not in ("photo", "blurred"):
+                raise ValueError(f'background must be "photo", "blurred", RGB or a picture, got {background!r}')
+            key = (background, size)
+            if key not in stage.backgrounds:
+                picture = stage.avatar.background
+                if background == "blurred":
+                    picture = cv2.GaussianBlur(picture, (0, 0), _BLUR_SHARE * picture.shape[0]).astype(np.uint8)
+                resized = cv2.resize(picture, (size, size), interpolation=cv2.INTER_LINEAR).astype(np.uint8)
+                stage.backgrounds = {**stage.backgrounds, key: resized} if len(stage.backgrounds) < 8 else {key: resized}
+            return stage.backgrounds[key]
+        array = np.asarray(background)
+        if array.shape == (3,):
+            red, green, blue = (int(np.clip(value, 0, 255)) for value in array)
+            return red, green, blue
+        if array.shape != (size, size, 3) or array.dtype != np.uint8:
+            raise ValueError(f"a background picture must be uint8 ({size}, {size}, 3), got {array.dtype} {array.shape}")
+        return array
+
+
+def _head_pose(motion: Motion | None, scale: float) -> HeadPose:
+    """The pose to show: gain and fade applied, translation in head-space units."""
+    if motion is None or motion.weight <= 0:
+        return HeadPose()
+    strength = motion.gains.head * motion.weight
+    turned = Rotation.from_matrix(motion.pose.rotation).as_rotvec() * strength
+    return HeadPose(Rotation.from_rotvec(turned).as_matrix(), motion.pose.translation * (strength * scale))

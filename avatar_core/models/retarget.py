@@ -1,0 +1,227 @@
+"""The driver's motion -> activations of one avatar, in proportion to the portrait's own face.
+
+In: a `Motion` (displacement from the driver's neutral, canonical space) and the avatar's landmarks. Out: activations
+(A,) for the networks. Displacements are passed on relative to the portrait's neutral; what must match absolutely, lips
+that touch and lids that close, is set as a target on the portrait's own aperture.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from avatar_core.models.motion_encoder import ActivationSolver
+from avatar_core.models.networks import GAZE, NAMED_COUNT
+from avatar_core.motion import ACTIVATION_NAMES, Gains, Motion
+from avatar_core.tracking.gaze import gaze_angles
+from avatar_core.tracking.measures import eye_opening
+from avatar_core.tracking.topology import (
+    LEFT_EYE_RING,
+    LOWER_INNER_LIP,
+    RIGHT_EYE_RING,
+    UPPER_INNER_LIP,
+)
+
+BROW_GAIN = 1.25
+MOUTH_WIDTH_GAIN = 1.10
+DEPTH_GAIN = 0.8  # MediaPipe's depth is the noisiest coordinate
+"""Gains found by detecting landmarks on the render again: without them brows and mouth width come out too small."""
+
+LIP_CONTACT = 0.010  # inner lip gap that the detector reports for closed lips, inter-ocular distances
+CLOSED_RATIO = 0.28  # eye opening over its neutral that the detector reports for closed lids
+WIDE_RATIO = 1.5
+OPENING_RANGE = (0.18, 0.45)  # eye opening an avatar's neutral is held to: shut or startled photos
+BLINK_LIMIT = 1.6
+
+_LIP_LINE = -0.715  # canonical height of the lip line
+_EYES = (("eyeBlink_R", RIGHT_EYE_RING), ("eyeBlink_L", LEFT_EYE_RING))
+_EYE_NAMES = ("eyeBlink", "eyeLook", "eyeSquint", "eyeWide", "brow")
+_MOUTH_NAMES = ("jaw", "mouth", "cheekPuff")
+
+
+def _bump(values: NDArray[np.float64], centre: float, below: float, above: float) -> NDArray[np.float64]:
+    width = np.where(values < centre, below, above)
+    return np.exp(-(((values - centre) / width) ** 2))
+
+
+@dataclass(frozen=True)
+class _Lid:
+    """One eye of the avatar: its blink activation, its ring, its neutral opening, and the change a blink of 1 makes."""
+
+    blink: int
+    ring: tuple[int, ...]
+    opening: float
+    effect: float
+
+
+class Retargeter:
+    """One avatar's side of the motion: its neutral, its own expression, and the solver.
+
+    Args:
+        solver: finds activations whose motion matches a landmark displacement.
+        mean: (478, 3) the mean face.
+        neutral: (478, 3) the portrait's landmarks without expression, canonical space.
+        landmarks: (478, 3) the portrait's landmarks as photographed, canonical space.
+        source_activations: (A,) activations of the photo's own expression, or None to solve for them.
+    """
+
+    def __init__(
+        self,
+        solver: ActivationSolver,
+        mean: NDArray[np.float64],
+        neutral: NDArray[np.floating],
+        landmarks: NDArray[np.floating],
+        source_activations: NDArray[np.float32] | None = None,
+    ) -> None:
+        self._solver = solver
+        self._neutral = np.asarray(neutral, np.float64)
+        self._landmarks = np.asarray(landmarks, np.float64)
+        if source_activations is None:
+            gaze = gaze_angles(self._landmarks, self._neutral)
+            source_activations = solver.solve(
+                (self._landmarks - self._neutral).astype(np.float32),
+                (np.zeros((2, 2)) if gaze is None else gaze).astype(np.float32),
+            )
+        self.source_activations = np.asarray(source_activations, np.float32)
+        self._source_motion = solver.landmark_displacement(self.source_activations).astype(np.float64)
+
+        x, y = mean[:, 0], mean[:, 1]
+        self._brow = _bump(y, 0.22, 0.12, 0.45)
+        self._mouth_height = np.exp(-(((y - _LIP_LINE) / 0.3) ** 2))
+        self._mouth = np.exp(-((x / 0.5) ** 2) - ((y + 0.85) / 0.5) ** 2)
+        self._below_lips = np.clip((_LIP_LINE + 0.03 - y) / 0.1, 0, 1)
+        self._eyes = np.exp(-(((np.abs(x) - 0.34) / 0.30) ** 2) - ((y - 0.08) / 0.28) ** 2)
+        self._lids = [self._lid(name, ring) for name, ring in _EYES]
+        lower = list(LOWER_INNER_LIP)
+        distance = ((mean[:, None, :2] - mean[None, lower, :2]) ** 2).sum(-1)
+        self._nearest_lower_lip = distance.argmin(1)
+        follow = np.exp(-distance.min(1) / 0.25**2) * np.clip((_LIP_LINE - 0.04 - y) / 0.03, 0, 1)
+        follow[list(UPPER_INNER_LIP)] = 0.0
+        follow[lower] = 1.0
+        self._follow_lower_lip = follow
+
+    def activations(self, motion: Motion | None) -> NDArray[np.float32]:
+        """Activations (A,) of ``motion`` on this avatar; None and weight 0 give the photo's own expression."""
+        if motion is None or motion.weight <= 0:
+            return self.source_activations
+        wanted = self._from_names(motion) if motion.displacement is None else self._from_landmarks(motion)
+        if motion.weight >= 1:
+            return wanted
+        return self.source_activations + np.float32(motion.weight) * (wanted - self.source_activations)
+
+    def _from_names(self, motion: Motion) -> NDArray[np.float32]:
+        wanted = np.zeros_like(self.source_activations)
+        wanted[:NAMED_COUNT] = motion.activations * named_gains(motion.gains)
+        wanted[GAZE] = motion.gaze.reshape(-1) * motion.gains.eyes
+        for lid in self._lids:
+            full = -eye_opening(self._neutral, lid.ring) / lid.effect  # a blink of 1 shuts these very lids
+            wanted[lid.blink] *= np.clip(full, 0.5, BLINK_LIMIT)
+        return wanted
+
+    def _from_landmarks(self, motion: Motion) -> NDArray[np.float32]:
+        assert motion.displacement is not None and motion.landmarks is not None
+        target = self.target(motion)
+        gaze = (motion.gaze * motion.gains.eyes).astype(np.float32)
+        wanted_motion = target - self._landmarks + self._source_motion
+        wanted = self._solver.solve(wanted_motion.astype(np.float32), gaze)
+        return self._close_lids(wanted, target)
+
+    def target(self, motion: Motion) -> NDArray[np.float64]:
+        """Canonical landmarks (478, 3) the avatar should show for ``motion``."""
+        assert motion.displacement is not None and motion.landmarks is not None
+        driver = np.asarray(motion.landmarks, np.float64)
+        driver_neutral = driver - motion.displacement
+        gains = motion.gains
+        moved = np.asarray(motion.displacement, np.float64) * gains.expression
+        moved[:, 2] *= DEPTH_GAIN
+        moved[:, 1] *= 1 + self._brow * (BROW_GAIN - 1)
+        moved[:, 0] *= 1 + self._mouth_height * (MOUTH_WIDTH_GAIN - 1)
+        width = np.linalg.norm(self._neutral[61] - self._neutral[291]) / np.linalg.norm(
+            driver_neutral[61] - driver_neutral[291]
+        )
+        above = np.clip(_philtrum(self._neutral) / _philtrum(driver_neutral), 0.55, 1.15)
+        below = np.clip(_chin_height(self._neutral) / _chin_height(driver_neutral), 0.65, 1.15)
+        moved[:, 0] *= 1 + self._mouth * (np.clip(width, 0.8, 1.25) - 1)
+        proportion = above * (1 - self._below_lips) + below * self._below_lips
+        moved[:, 1] *= 1 + self._mouth * (proportion - 1)
+        moved *= (1 + self._mouth * (gains.mouth - 1) + self._eyes * (gains.eyes - 1))[:, None]
+        target = self._neutral + moved
+        target = self._part_lips(target, driver, float(below) * gains.expression * gains.mouth)
+        return self._set_lids(target, driver, driver_neutral, gains)
+
+    def _part_lips(
+        self, target: NDArray[np.float64], driver: NDArray[np.float64], proportion: float
+    ) -> NDArray[np.float64]:
+        """Set the gap between the lips absolutely; the lower lip and what hangs on it give way."""
+        upper, lower = list(UPPER_INNER_LIP), list(LOWER_INNER_LIP)
+        gap = (driver[lower] - driver[upper]) * proportion
+        size = np.linalg.norm(gap, axis=1, keepdims=True)
+        gap *= np.maximum(size - LIP_CONTACT, 0) / np.maximum(size, 1e-6)
+        correction = gap - (target[lower] - target[upper])
+        return target + self._follow_lower_lip[:, None] * correction[self._nearest_lower_lip]
+
+    def _set_lids(
+        self,
+        target: NDArray[np.float64],
+        driver: NDArray[np.float64],
+        driver_neutral: NDArray[np.float64],
+        gains: Gains,
+    ) -> NDArray[np.float64]:
+        """Set the lid aperture as a share of the portrait's own; the upper lid moves."""
+        target = target.copy()
+        for lid in self._lids:
+            ring = lid.ring
+            ratio = eye_opening(driver, ring) / max(eye_opening(driver_neutral, ring), 0.15)
+            shown = np.clip((ratio - CLOSED_RATIO) / (1 - CLOSED_RATIO), 0, 1) if ratio < 1 else min(ratio, WIDE_RATIO)
+            shown = max(1 + (shown - 1) * gains.eyes * gains.expression, 0.0)
+            scale = lid.opening * shown / max(eye_opening(target, ring), 1e-3)
+            for k in range(1, 8):
+                upper, lower = ring[8 - k], ring[8 + k]
+                target[upper] = target[lower] + (target[upper] - target[lower]) * scale
+        return target
+
+    def _lid(self, name: str, ring: tuple[int, ...]) -> _Lid:
+        blink = np.zeros_like(self.source_activations)
+        index = ACTIVATION_NAMES.index(name)
+        blink[index] = 1.0
+        moved = self._neutral + self._solver.landmark_displacement(blink)
+        effect = _signed_opening(moved, ring) - _signed_opening(self._neutral, ring)
+        opening = float(np.clip(eye_opening(self._neutral, ring), *OPENING_RANGE))
+        return _Lid(index, ring, opening, min(effect, -1e-3))
+
+    def _close_lids(self, wanted: NDArray[np.float32], target: NDArray[np.float64]) -> NDArray[np.float32]:
+        """One step on the blink activations so that the lids stand exactly where ``target`` has them."""
+        shown = self._landmarks + self._solver.landmark_displacement(wanted) - self._source_motion
+        corrected = wanted.copy()
+        for lid in self._lids:
+            error = _signed_opening(target, lid.ring) - _signed_opening(shown, lid.ring)
+            corrected[lid.blink] = np.clip(wanted[lid.blink] + error / lid.effect, 0.0, BLINK_LIMIT)
+        return corrected
+
+
+def _philtrum(landmarks: NDArray[np.float64]) -> float:
+    return float(landmarks[2, 1] - landmarks[0, 1])
+
+
+def _chin_height(landmarks: NDArray[np.float64]) -> float:
+    return float(landmarks[0, 1] - landmarks[152, 1])
+
+
+def _signed_opening(landmarks: NDArray[np.floating], ring: tuple[int, ...]) -> float:
+    """Like `eye_opening`, but negative when the upper lid lies below the lower one."""
+    width = float(np.linalg.norm(landmarks[ring[0]] - landmarks[ring[8]]))
+    gaps = [landmarks[ring[8 - k], 1] - landmarks[ring[8 + k], 1] for k in (3, 4, 5)]
+    return float(np.mean(gaps)) / max(width, 1e-9)
+
+
+def named_gains(gains: Gains) -> NDArray[np.float32]:
+    """(53,) factor of each named activation."""
+    factors = np.full(NAMED_COUNT, gains.expression, np.float32)
+    for index, name in enumerate(ACTIVATION_NAMES):
+        if name.startswith(_EYE_NAMES):
+            factors[index] *= gains.eyes
+        elif name.startswith(_MOUTH_NAMES):
+            factors[index] *= gains.mouth
+    return factors
