@@ -1,0 +1,1 @@
+"""The threads of the live session; each hands its newest result to the next through a `app.slots.LatestSlot`."""
