@@ -48,6 +48,7 @@ Progress = Callable[[str, float], None]
 
 MIN_SIZE, MAX_SIZE = 16, 4096  # pixels of a rendered picture's side
 THUMBNAIL_SIDE = 256
+MAX_BACKGROUNDS = 8  # sizes kept per avatar
 _BLUR_SHARE = 0.035  # of the background's side
 
 
@@ -284,8 +285,10 @@ class AvatarEngine:
                 picture = stage.avatar.background
                 if background == "blurred":
                     picture = cv2.GaussianBlur(picture, (0, 0), _BLUR_SHARE * picture.shape[0]).astype(np.uint8)
-                resized = cv2.resize(picture, (size, size), interpolation=cv2.INTER_LINEAR).astype(np.uint8)
-                stage.backgrounds = {**stage.backgrounds, key: resized} if len(stage.backgrounds) < 8 else {key: resized}
+                if len(stage.backgrounds) >= MAX_BACKGROUNDS:
+                    stage.backgrounds.clear()
+                resized = cv2.resize(picture, (size, size), interpolation=cv2.INTER_LINEAR)
+                stage.backgrounds[key] = resized.astype(np.uint8)
             return stage.backgrounds[key]
         array = np.asarray(background)
         if array.shape == (3,):

@@ -29,7 +29,8 @@ class Tracker:
     """Callable: RGB frame in, `Motion` or None out. Holds the state of one driver; `reset` starts a new one.
 
     The neutral face and the rest pose are found by themselves from the first frame on and improve over the first
-    seconds (`NeutralStream`); `calibrate` takes the last frames as they are.
+    seconds (`NeutralStream`); `calibrate` takes the last frames as they are. ``last_landmarks`` (478, 3) are the last
+    frame's, in its pixels, as the detector gave them.
     """
 
     def __init__(self, face_model: FaceModel, smoothing: float = 0.5) -> None:
@@ -42,6 +43,7 @@ class Tracker:
         self.smoothing = smoothing
         self._gaze = np.zeros((2, 2))
         self._last_time: float | None = None
+        self.last_landmarks: NDArray[np.float32] | None = None
 
     @property
     def smoothing(self) -> float:
@@ -69,6 +71,7 @@ class Tracker:
             smoother.reset()
         self._gaze = np.zeros((2, 2))
         self._last_time = None
+        self.last_landmarks = None
 
     def calibrate(self) -> None:
         """Take the driver's face and pose of the last frames as neutral."""
@@ -102,6 +105,7 @@ class Tracker:
         if timestamp is not None and self._last_time is not None:
             interval = float(np.clip(timestamp - self._last_time, 1e-3, 0.5))
         self._last_time = timestamp
+        self.last_landmarks = landmarks
         canonical, to_image = self._face_model.canonicalise(image_to_axes_up(landmarks))
         rotation = to_image.rotation
         pivot = to_image.apply(NECK_PIVOT) / to_image.scale
