@@ -40,6 +40,12 @@ class FacePresence:
         """Frames stopped coming."""
         self._missing = True
 
+    def begin(self, now: float) -> float:
+        """The first frame of a recording: there is nothing to ease from, a face in it counts in full."""
+        self._updated = now
+        self._weight = 1.0 if self.state(now) == "tracking" else 0.0
+        return self._weight
+
     def hold(self, now: float) -> None:
         """Time that does not count (a pause)."""
         if self._updated is not None and self._last_seen is not None:

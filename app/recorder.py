@@ -50,7 +50,7 @@ class Mp4Writer:
         self._size: tuple[int, int] | None = None
         options = ["-crf", str(settings.crf), "-preset", _X264_PRESET, "-metadata", f"comment={SYNTHETIC_COMMENT}"]
         self._writer: Any = imageio.get_writer(
-            self._temporary, format="FFMPEG", mode="I", fps=fps, codec="libx264", pixelformat="yuv420p",  # type: ignore[arg-type]
+            self._temporary, format="FFMPEG", mode="I", fps=fps, codec="libx264", pixelformat="yuv420p",
             quality=None, macro_block_size=2, ffmpeg_log_level="error", ffmpeg_params=options,
         )  # fmt: skip
 
@@ -110,7 +110,6 @@ class LiveRecorder:
         self._notices = notices
         self._frames: queue.Queue[tuple[NDArray[np.uint8], float]] = queue.Queue(_QUEUED_FRAMES)
         self._stopping = threading.Event()
-        self._started = time.monotonic()
         self._written = 0
         self._dropped = 0
         self._thread = threading.Thread(target=self._run, name="recorder", daemon=True)
@@ -164,15 +163,9 @@ class LiveRecorder:
         current: NDArray[np.uint8] | None = None
         began = 0.0
         while True:
-            stopping = self._stopping.is_set()
-            try:
-                rgb, shown_at = self._frames.get(timeout=0.0 if stopping else period) if not stopping else (
-                    self._frames.get_nowait()
-                )  # fmt: skip
-            except queue.Empty:
-                if stopping:
-                    return
-                rgb, shown_at = None, time.monotonic()  # type: ignore[assignment]
+            rgb, shown_at = self._next_picture(period)
+            if rgb is None and self._stopping.is_set():
+                return
             if current is None:
                 if rgb is None:
                     continue
@@ -182,6 +175,15 @@ class LiveRecorder:
                 self._written += 1
             if rgb is not None:
                 current = rgb
+
+    def _next_picture(self, period: float) -> tuple[NDArray[np.uint8] | None, float]:
+        """The picture that waits longest and when it was shown; None and now when none came within ``period``."""
+        try:
+            if self._stopping.is_set():
+                return self._frames.get_nowait()
+            return self._frames.get(timeout=period)
+        except queue.Empty:
+            return None, time.monotonic()
 
 
 def _first_line(error: BaseException) -> str:

@@ -129,6 +129,7 @@ class ImageClip:
         self._fps = fps
         self._files: list[Path] = []
         self._position = -1
+        self._decoded: tuple[Path, NDArray[np.uint8]] | None = None  # a single image plays without decoding it again
 
     @property
     def name(self) -> str:
@@ -162,10 +163,13 @@ class ImageClip:
     def frame(self) -> NDArray[np.uint8] | None:
         if not 0 <= self._position < len(self._files):
             return None
-        try:
-            return limit_size(load_image(self._files[self._position]))
-        except UnreadableImageError:
-            return None
+        file = self._files[self._position]
+        if self._decoded is None or self._decoded[0] != file:
+            try:
+                self._decoded = (file, limit_size(load_image(file)))
+            except UnreadableImageError:
+                return None
+        return self._decoded[1]
 
     def close(self) -> None:
         self._position = len(self._files)

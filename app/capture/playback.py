@@ -50,7 +50,8 @@ class ClipDriver:
         steps = max(1, 1 + int((began - due) * self._clip.fps))  # more than one when frames fell due in the meantime
         for _ in range(steps):
             if not self._clip.advance():
-                return self._next_round()
+                self._next_round()
+                return None
             self._next += 1
         image = self._clip.frame()
         if image is None:

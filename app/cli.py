@@ -1,0 +1,171 @@
+"""Command line: arguments over the configuration file over defaults, then the window or the headless command.
+
+Exit codes: 0 done, 2 bad input (one line on stderr), 130 after Ctrl-C, 143 after SIGTERM while headless.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import logging
+import signal
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from types import FrameType
+from typing import NoReturn
+
+from app.background import parse_background
+from app.config import AppConfig, load_config
+from app.errors import ConfigError
+from avatar_core.errors import AvatarError
+
+BAD_INPUT = 2
+INTERRUPTED = 130
+TERMINATED = 143
+DEFAULT_OUT = "avatar_demo.mp4"
+
+_HEADLESS_ONLY = ("out", "yaw", "pitch", "turntable", "report", "seconds", "frames")
+
+
+class _Parser(argparse.ArgumentParser):
+    """Tells a wrong argument in one line, as every other wrong input."""
+
+    def error(self, message: str) -> NoReturn:
+        raise ConfigError(f"{message[:1].upper()}{message[1:]}. See --help.")
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """All arguments; those not given stay None, so that the configuration file can set them."""
+    parser = _Parser(prog="run_demo.py", description="One portrait photo becomes a live 3D avatar that a face drives.")
+    parser.add_argument("--source", metavar="PHOTO", help="portrait photo or saved avatar (.safetensors)")
+    parser.add_argument(
+        "--driver", help="webcam, a camera's number or name, a video, a folder of images, or performance"
+    )
+    parser.add_argument("--device", choices=("auto", "cpu", "cuda"), help="where the avatar is computed")
+    parser.add_argument("--weights", metavar="FOLDER", help="folder of the networks' weights")
+    parser.add_argument("--size", type=int, metavar="PIXELS", help="side of the rendered picture (64 to 2048)")
+    parser.add_argument("--background", help="photo, blurred, a colour's name, or #rrggbb")
+    parser.add_argument("--no-mark", action="store_true", help="leave the word SYNTHETIC out of recordings")
+    parser.add_argument("--config", metavar="FILE", help="settings in YAML")
+    parser.add_argument("--list-cameras", action="store_true", help="print the cameras present and exit")
+    headless = parser.add_argument_group("without a window")
+    headless.add_argument("--headless", action="store_true", help="render to a file")
+    headless.add_argument("--out", metavar="MP4", help=f"the video to write ({DEFAULT_OUT})")
+    view = headless.add_mutually_exclusive_group()
+    view.add_argument("--yaw", type=float, metavar="DEGREES", help="the view's turn to the right of the photo")
+    view.add_argument("--turntable", action="store_true", help="let the view swing from side to side")
+    headless.add_argument("--pitch", type=float, metavar="DEGREES", help="the view's height above the face")
+    length = headless.add_mutually_exclusive_group()
+    length.add_argument("--seconds", type=float, help="length; by default all of a clip, else 10 s")
+    length.add_argument("--frames", type=int, help="length in frames")
+    headless.add_argument("--report", metavar="JSON", help="figures of the run")
+    return parser
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the program; returns the exit code."""
+    logging.basicConfig(level=logging.WARNING, format="%(message)s")
+    try:
+        return _run(build_parser().parse_args(arguments))
+    except AvatarError as error:
+        print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
+        return BAD_INPUT
+    except KeyboardInterrupt:
+        print("Stopped.", file=sys.stderr)
+        return INTERRUPTED
+
+
+def _run(given: argparse.Namespace) -> int:
+    if given.list_cameras:
+        return _print_cameras()
+    config = merge(given)
+    parse_background(config.background)
+    if given.headless:
+        return _headless(given, config)
+    misplaced = [f"--{name}" for name in _HEADLESS_ONLY if getattr(given, name) not in (None, False)]
+    if misplaced:
+        raise ConfigError(f"{', '.join(misplaced)} can be used together with --headless only.")
+    from app.display import display_obstacle
+
+    obstacle = display_obstacle()
+    if obstacle is not None:
+        print(f"{obstacle} Rendering to '{DEFAULT_OUT}' instead.", file=sys.stderr)
+        return _headless(given, config)
+    return _window(config)
+
+
+def merge(given: argparse.Namespace) -> AppConfig:
+    """The configuration file, or the defaults, with what the command line says put over it.
+
+    Raises:
+        ConfigError: a value is wrong.
+    """
+    config = load_config(given.config) if given.config else AppConfig()
+    names = ("source", "driver", "device", "weights", "size", "background")
+    values = {name: getattr(given, name) for name in names if getattr(given, name) is not None}
+    if given.no_mark:
+        values["synthetic_mark"] = False
+    low, high = AppConfig.__dataclass_fields__["size"].metadata["range"]
+    if not low <= values.get("size", config.size) <= high:
+        raise ConfigError(f"--size {values['size']} is out of range; it must lie between {low} and {high} pixels.")
+    return dataclasses.replace(config, **values)
+
+
+def _print_cameras() -> int:
+    from app.capture import list_cameras
+
+    cameras = list_cameras()
+    for camera in cameras:
+        print(f"{camera.index}  {camera.name}")
+    if not cameras:
+        print("No camera was found.")
+    return 0
+
+
+def _source(config: AppConfig) -> Path:
+    from app.bundled import bundled_portrait
+
+    return bundled_portrait() if config.source is None else Path(config.source).expanduser()
+
+
+def _headless(given: argparse.Namespace, config: AppConfig) -> int:
+    from app.headless import HeadlessJob, run
+
+    job = HeadlessJob(
+        source=_source(config),
+        out=Path(given.out or DEFAULT_OUT),
+        report=Path(given.report) if given.report else None,
+        yaw=given.yaw or 0.0,
+        pitch=given.pitch or 0.0,
+        turntable=given.turntable,
+        seconds=given.seconds,
+        frames=given.frames,
+    )
+
+    def terminate(number: int, frame: FrameType | None) -> None:
+        raise SystemExit(TERMINATED)  # unwinds: the unfinished video is removed
+
+    before = signal.signal(signal.SIGTERM, terminate)
+    try:
+        run(job, config)
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    return 0
+
+
+def _window(config: AppConfig) -> int:
+    from app.gui import run_window
+    from app.session import Session
+    from avatar_core.engine import AvatarEngine
+
+    source = _source(config)
+    engine = AvatarEngine.from_pretrained(config.weights or "weights", config.device)
+    session = Session(engine, config)
+    try:
+        session.start()
+        session.open_photo(str(source))
+        return run_window(session, config)
+    finally:
+        session.close()
+        engine.close()
