@@ -1,0 +1,92 @@
+"""How this package compiles its Numba kernels: one set of options and one on-disk cache.
+
+Every kernel module takes its decorators from here, so the cache directory is chosen before the first function is
+compiled. Numba notices a change of the file a kernel stands in, but not of the files its inlined helpers come from;
+the directory is therefore named after a digest of all kernel sources. A change of any of them compiles afresh.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import os
+import sys
+import tempfile
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numba
+from numba.extending import intrinsic as _numba_intrinsic
+
+_log = logging.getLogger(__name__)
+_settings: Any = numba.config
+
+FAST_MATH = {"contract", "reassoc", "nsz", "arcp", "afn"}
+"""Floating-point freedoms that let loops vectorise; NaN and infinity keep their meaning: bad input is told."""
+
+
+def _user_cache_directory() -> Path:
+    """The platform's directory for files that may be deleted at any time."""
+    if sys.platform == "win32":
+        base = os.environ.get("LOCALAPPDATA") or str(Path.home() / "AppData" / "Local")
+    elif sys.platform == "darwin":
+        base = str(Path.home() / "Library" / "Caches")
+    else:
+        base = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
+    return Path(base) / "instant-gaussian-avatar"
+
+
+def _kernel_sources_digest() -> str:
+    """Twelve hexadecimal digits that change with any file that holds kernels or helpers of kernels."""
+    package = Path(__file__).resolve().parent.parent
+    sources = sorted([*package.glob("rendering/*.py"), *package.glob("models/animator*.py")])
+    digest = hashlib.sha256()
+    for source in sources:
+        digest.update(source.read_bytes())
+    return digest.hexdigest()[:12]
+
+
+def choose_cache_directory() -> str:
+    """Point Numba at a writable directory for compiled kernels and return it; ``NUMBA_CACHE_DIR`` wins when set.
+
+    Without a writable user directory the kernels live in a private temporary one: the program runs all the same and
+    compiles again at each start. A shared temporary name is never used, as Numba loads cached code unchecked.
+    """
+    if os.environ.get("NUMBA_CACHE_DIR"):
+        return str(_settings.CACHE_DIR)
+    try:
+        directory = _user_cache_directory() / f"kernels-{_kernel_sources_digest()}"
+        directory.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=directory):
+            pass
+    except (OSError, RuntimeError) as error:
+        directory = Path(tempfile.mkdtemp(prefix="instant-gaussian-avatar-"))
+        _log.warning("no writable cache directory (%s): kernels are compiled again at each start", error)
+    _settings.CACHE_DIR = str(directory)
+    return str(directory)
+
+
+CACHE_DIRECTORY = choose_cache_directory()
+
+# The "numpy" error model divides by zero as the processor does; Python's would put a branch into every division.
+_compile = partial(numba.njit, fastmath=FAST_MATH, error_model="numpy", cache=True)
+
+inlined: Callable[..., Any] = partial(_compile, inline="always")
+"""Small helpers that must vanish into the loops that call them."""
+
+kernel: Callable[..., Any] = partial(_compile, nogil=True)
+"""Single-threaded kernels."""
+
+parallel_kernel: Callable[..., Any] = partial(_compile, nogil=True, parallel=True)
+"""Kernels that start worker threads with ``prange``."""
+
+
+intrinsic: Callable[[Callable[..., Any]], Any] = _numba_intrinsic
+"""Functions given as LLVM instructions; typed so that their callers see the kernel's arguments only."""
+
+
+def thread_limit() -> int:
+    """The number of threads Numba may use: the cores this process is allowed on, unless the user set another."""
+    return int(_settings.NUMBA_NUM_THREADS)

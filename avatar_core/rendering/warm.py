@@ -1,0 +1,50 @@
+"""Compiling the CPU kernels before they are needed, and saying so."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from avatar_core.camera import Camera
+from avatar_core.gaussians import Gaussians
+from avatar_core.rendering.compose import composite
+from avatar_core.rendering.cpu import CpuRasterizer
+from avatar_core.rendering.jit import CACHE_DIRECTORY
+
+Progress = Callable[[str, float], None]
+
+
+def kernels_are_cached() -> bool:
+    """Whether an earlier start left compiled kernels; when not, `warm_up` takes some ten seconds or more."""
+    return any(Path(CACHE_DIRECTORY).rglob("*.nbc"))
+
+
+def warm_up(progress: Progress | None = None) -> None:
+    """Compile all CPU kernels, or load them from the disk cache, by drawing and animating one Gaussian.
+
+    ``progress`` is told what happens and how much of it is done (0..1). The first start on a machine compiles, which
+    takes some ten seconds or more; later ones load within a second.
+    """
+    # The animator stands above this package and uses its tools, so it is looked up only when needed.
+    from avatar_core.models.animator_kernels import compile_kernels
+
+    first = not kernels_are_cached()
+    verb = "Compiling for this processor (first start only)" if first else "Loading compiled kernels"
+
+    def tell(what: str, fraction: float) -> None:
+        if progress is not None:
+            progress(f"{verb}: {what}", fraction)
+
+    tell("rasteriser", 0.0)
+    planar = torch.zeros(14, 1)
+    planar[3:6], planar[6], planar[10] = 0.01, 1.0, 0.9
+    rgba = CpuRasterizer().render(Gaussians(planar), Camera.orbit(), 16, 16)
+    tell("compositing", 0.5)
+    composite(rgba, (0, 0, 0))
+    composite(rgba, np.zeros((16, 16, 3), np.uint8))
+    tell("animation", 0.6)
+    compile_kernels()
+    tell("done", 1.0)
