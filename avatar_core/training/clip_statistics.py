@@ -1,7 +1,8 @@
 """How real faces move: expression statistics of driver clips, the only thing the training takes from them.
 
 In: landmarks of each clip (n, 478, 3), MediaPipe pixels. Out: `ClipMotion` per clip: displacement from the clip's
-neutral (n, 468, 3) in canonical space and gaze (n, 4); and activations fitted to displacements under any landmark basis.
+neutral (n, 468, 3) in canonical space and gaze (n, 4); and activations fitted to displacements under any
+landmark basis.
 """
 
 from __future__ import annotations

@@ -16,14 +16,18 @@ from avatar_core.models.networks import FIRST_RESIDUAL, GAZE, NAMED_COUNT
 from avatar_core.training.activation_prior import RESIDUAL_LIMIT, mirrored_names
 from avatar_core.training.clip_statistics import MAX_GAZE, ClipMotion
 from avatar_core.training.teacher import Teacher, fit_linear
+from avatar_core.training.teacher_lids import BLINKS
 
-UPPER = 1.3
+UPPER, BLINK_UPPER = 1.3, 1.6
+"""Bounds of named activations; blinks go further, to close eyes that are wider open than the mean face's."""
 RANDOM_SHARE, SUM_SHARE = 0.4, 0.15
 GAZE_YAW_SPREAD, GAZE_PITCH_SPREAD = 0.3, 0.18
 RESIDUAL_SPREAD = 0.8
 MEAN_ACTIVE = 4
 LONE_SHARE = 0.25
 """Share of the random combinations that are one activation alone at any strength: sliders and presets set these."""
+BLINK_SHARE = 0.2
+"""Share of the random combinations with both lids at any closure: every expression must close its eyes."""
 PAIRED_SHARE = 0.5
 """Share of the random combinations that are made symmetric: faces mostly are."""
 
@@ -57,12 +61,16 @@ def random_combinations(
     activations[:, GAZE] = np.tile(together, (1, 2)) + rng.normal(size=(count, 4)) * 0.05
     residual = rng.normal(size=(count, activation_count - FIRST_RESIDUAL)) * residual_spread
     activations[:, FIRST_RESIDUAL:] = residual * (rng.random((count, 1)) < 0.5)
+    blinking = rng.random(count) < BLINK_SHARE
+    activations[np.ix_(blinking, list(BLINKS))] = rng.uniform(0, BLINK_UPPER, (int(blinking.sum()), 2))
     return _bounded(activations)
 
 
 def _bounded(activations: NDArray[np.float32]) -> NDArray[np.float32]:
     activations = np.array(activations, np.float32)
-    activations[:, :NAMED_COUNT] = np.clip(activations[:, :NAMED_COUNT], 0, UPPER)
+    upper = np.full(NAMED_COUNT, UPPER, np.float32)
+    upper[list(BLINKS)] = BLINK_UPPER
+    activations[:, :NAMED_COUNT] = np.clip(activations[:, :NAMED_COUNT], 0, upper)
     activations[:, GAZE] = np.clip(activations[:, GAZE], -MAX_GAZE, MAX_GAZE)
     activations[:, FIRST_RESIDUAL:] = np.clip(activations[:, FIRST_RESIDUAL:], -RESIDUAL_LIMIT, RESIDUAL_LIMIT)
     return activations

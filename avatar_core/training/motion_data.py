@@ -44,7 +44,9 @@ def load_motion_data(data: Path, landmarks: Path, face_model_path: Path, residua
     training = [clip for name, clip in motion.items() if name not in TEST_CLIPS and len(clip.gaze)]
     testing = [clip for name, clip in motion.items() if name in TEST_CLIPS and len(clip.gaze)]
     if not training or not testing:
-        raise TrainingDataError(f"{data / CLIP_FOLDER}: no usable clips; both test clips {TEST_CLIPS} and others are needed.")
+        raise TrainingDataError(
+            f"{data / CLIP_FOLDER}: no usable clips; the test clips {', '.join(TEST_CLIPS)} and others are needed."
+        )
     teacher = build_teacher(data, face_model, training, residual_count)
     return MotionData(
         face_model=face_model,

@@ -1,7 +1,8 @@
 """The networks in their training form, and the loss against the teacher's target.
 
 Training form: Psi's two linear layers before the softplus are folded into one matrix per pair of expressions (the same
-mathematics as `MotionNetworks.change`, one batched product). Errors are measured in pixels at an eye distance of 100 px.
+mathematics as `MotionNetworks.change`, one batched product). Errors are measured in pixels at an eye distance
+of 100 px.
 """
 
 from __future__ import annotations

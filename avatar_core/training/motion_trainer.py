@@ -102,7 +102,7 @@ class MotionTrainer:
         self._optimiser.step()
         self.steps_done += 1
         by_region = {
-            name: float(errors[:, samples.region == index].mean()) if bool((samples.region == index).any()) else math.nan
+            name: float(errors[:, samples.region == index].mean())  # NaN for a region without samples
             for index, name in enumerate(REGIONS)
         }
         return StepReport(float(loss.detach()), by_region)

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -91,7 +92,7 @@ class TeacherGeometry:
         return normals / (np.linalg.norm(normals, axis=1, keepdims=True) + 1e-12)
 
 
-def read_arrays(path: Path, names: tuple[str, ...]) -> dict[str, NDArray[np.generic]]:
+def read_arrays(path: Path, names: tuple[str, ...]) -> dict[str, NDArray[Any]]:
     """The named arrays of an ``.npz`` file.
 
     Raises:
@@ -149,7 +150,9 @@ def load_teacher(folder: Path, mean_face: NDArray[np.floating]) -> TeacherGeomet
     names = [str(name) for name in model["expression_names"]]
     missing = [name for name in ACTIVATION_NAMES if name not in names]
     if missing or len(model["neutral"]) < VERTEX_COUNT:
-        raise TrainingDataError(f"{folder / MODEL_FILE}: not the ICT Face Model Light (lacks {missing[:3] or 'vertices'})")
+        raise TrainingDataError(
+            f"{folder / MODEL_FILE}: not the ICT Face Model Light (lacks {missing[:3] or 'vertices'})"
+        )
     neutral = model["neutral"][:VERTEX_COUNT].astype(np.float64)
     order = [names.index(name) for name in ACTIVATION_NAMES]
     shapes = model["expression"][order, :VERTEX_COUNT].astype(np.float32)
