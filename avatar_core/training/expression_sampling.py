@@ -62,7 +62,8 @@ def random_combinations(
     residual = rng.normal(size=(count, activation_count - FIRST_RESIDUAL)) * residual_spread
     activations[:, FIRST_RESIDUAL:] = residual * (rng.random((count, 1)) < 0.5)
     blinking = rng.random(count) < BLINK_SHARE
-    activations[np.ix_(blinking, list(BLINKS))] = rng.uniform(0, BLINK_UPPER, (int(blinking.sum()), 2))
+    for blink in BLINKS:
+        activations[blinking, blink] = rng.uniform(0, BLINK_UPPER, int(blinking.sum()))
     return _bounded(activations)
 
 

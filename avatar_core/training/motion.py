@@ -30,7 +30,7 @@ from avatar_core.training.motion_trainer import MotionTrainer, StepReport
 from avatar_core.training.surface_samples import REGIONS
 
 DEFAULT_STEPS = 16000
-SMOKE_STEPS = 60
+SMOKE_STEPS, SMOKE_REPORT_STEPS = 160, 20
 RESIDUAL_COUNT = 20
 CHECKPOINT_SECONDS = 120.0
 REPORT_STEPS = 200
@@ -113,7 +113,7 @@ def train(arguments: argparse.Namespace) -> MotionNetworks:
             now = time.perf_counter()
             trainer.seconds_done += now - last_time
             last_time = now
-            if trainer.steps_done % REPORT_STEPS == 0 or trainer.steps_done == 1:
+            if trainer.steps_done % (SMOKE_REPORT_STEPS if arguments.smoke else REPORT_STEPS) == 0:
                 log.write(trainer.steps_done, trainer.seconds_done)
             if now - last_checkpoint > CHECKPOINT_SECONDS:
                 trainer.save_checkpoint(checkpoint)

@@ -21,7 +21,7 @@ PIXELS = 100.0
 """Pixels per inter-ocular distance in every figure of the training."""
 GAZE_GAIN, RESIDUAL_GAIN = 4.0, 0.35
 """Radians, unit-spread coefficients and activations brought to one strength before the first layer."""
-REGION_WEIGHT = {LIDS: 1.5, LIPS: 1.5, EYEBALLS: 1.5}
+REGION_WEIGHT = {LIDS: 1.8, LIPS: 1.5, EYEBALLS: 1.5}
 FIRST_SCALE, LAST_SCALE, ANNEALING_SHARE = 6.0, 0.1, 0.2
 """Charbonnier scale in pixels: large errors count like squares at first, then like distances."""
 STRETCH_WEIGHT, ROTATION_WEIGHT, OPACITY_WEIGHT, REST_WEIGHT, WARP_WEIGHT = 1.0, 2.0, 0.15, 0.5, 0.05

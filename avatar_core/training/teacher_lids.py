@@ -38,7 +38,7 @@ LOWER_MARGINS = (_RIGHT_LOWER, _LEFT_LOWER)
 """Vertices of the lid margins of the ICT mesh from the outer to the inner corner; row 0 the subject's right eye."""
 BLINKS = (ACTIVATION_NAMES.index("eyeBlink_R"), ACTIVATION_NAMES.index("eyeBlink_L"))
 
-OVERLAP = 0.004
+OVERLAP = 0.006
 """How far the closed upper margin lies over the lower one, inter-ocular distances: no slit between the Gaussians."""
 CLEARANCE = 0.005
 """Thickness of a lid: its skin stays this far outside the eyeball."""
