@@ -1,1 +1,1 @@
-"""The Dear PyGui window. Only the main thread calls into it."""
+"""The window: draws what the session publishes and turns mouse, keys and dropped files into calls on it."""
