@@ -155,7 +155,7 @@ def _headless(given: argparse.Namespace, config: AppConfig) -> int:
 
 
 def _window(config: AppConfig) -> int:
-    from app.gui import run_window
+    from app.gui.window import run_window
     from app.session import Session
     from avatar_core.engine import AvatarEngine
 

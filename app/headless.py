@@ -91,11 +91,11 @@ def run(job: HeadlessJob, config: AppConfig) -> dict[str, Any]:
     source = open_input(driver_key, config, job.seconds, job.frames)
     engine = AvatarEngine.from_pretrained(config.weights or "weights", config.device)
     try:
-        print(f"Device: {engine.device_report}", file=sys.stderr)
+        print(f"Device: {engine.device_report}")
         avatar, encode_seconds = _load(engine, job.source)
         faces = int(avatar.provenance.get("faces", "1"))
         if faces > 1:
-            print(f"{job.source.name}: {faces} faces were found, the largest was taken.", file=sys.stderr)
+            print(f"{job.source.name}: {faces} faces were found, the largest was taken.")
         stages, counts = StageLog(), _Counts()
         began = time.perf_counter()
         written = _render(engine, avatar, source, job, config, background, stages, counts)
@@ -124,7 +124,7 @@ def run(job: HeadlessJob, config: AppConfig) -> dict[str, Any]:
         engine.close()
     if job.report is not None:
         write_report(job.report, figures)
-    print(f"Wrote {written} frames to '{job.out}' ({figures['frames_per_second']} frames per second).", file=sys.stderr)
+    print(f"Wrote {written} frames to '{job.out}' ({figures['frames_per_second']} frames per second).")
     return figures
 
 

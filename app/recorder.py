@@ -13,8 +13,9 @@ import imageio
 import numpy as np
 from numpy.typing import NDArray
 
+from app.capture.clips import VideoClip
 from app.config import RecordingConfig
-from app.errors import OutputError
+from app.errors import DriverError, OutputError
 from app.mark import burn_mark
 from app.notices import NoticeBoard
 from app.outputs import check_output, temporary_name
@@ -81,11 +82,25 @@ class Mp4Writer:
         try:
             self._writer.close()
             if self.frames:
+                self._verify()
                 os.replace(self._temporary, self.path)
         except (OSError, RuntimeError) as error:
             raise OutputError(f"'{self.path}' could not be completed: {_first_line(error)}.") from error
         finally:
             self._temporary.unlink(missing_ok=True)
+
+    def _verify(self) -> None:
+        """The encoder's failure to write the end of the file is not reported to us: look whether the end is there."""
+        written = VideoClip(self._temporary)
+        try:
+            written.rewind()
+            complete = written.frame_count == self.frames
+        except DriverError:
+            complete = False
+        finally:
+            written.close()
+        if not complete:
+            raise OSError("the end of the file is missing; is the disk full?")
 
     def abandon(self) -> None:
         """Stop and remove the unfinished file."""

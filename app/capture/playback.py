@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Callable
 
 from app.capture.clips import Clip
 from app.capture.driver import DriverFrame
@@ -12,6 +13,7 @@ from app.session_types import DriverKind
 
 _LATE_LIMIT = 0.5  # seconds; later than this (a pause, a slow decoder) the clip goes on from where it is
 _MAX_WAIT = 0.5  # seconds one read may wait, so that a slow clip does not hold up closing
+_ROUNDING = 1e-6  # of a frame
 
 
 class ClipDriver:
@@ -19,8 +21,9 @@ class ClipDriver:
 
     returns_after_trouble = False
 
-    def __init__(self, clip: Clip) -> None:
+    def __init__(self, clip: Clip, clock: Callable[[], float] = time.monotonic) -> None:
         self._clip = clip
+        self._clock = clock
         self._started = 0.0  # time at which frame 0 of the current round was due
         self._next = 0  # index of the frame that `advance` will reach
         self._shown_this_round = 0
@@ -34,10 +37,10 @@ class ClipDriver:
         return self._clip.kind
 
     def open(self) -> None:
-        self._rewind(time.monotonic())
+        self._rewind(self._clock())
 
     def read(self, stop: threading.Event) -> DriverFrame | None:
-        now = time.monotonic()
+        now = self._clock()
         due = self._started + self._next / self._clip.fps
         if now - due > _LATE_LIMIT:
             self._started += now - due
@@ -46,9 +49,9 @@ class ClipDriver:
             stop.wait(min(due - now, _MAX_WAIT))
             if stop.is_set() or due - now > _MAX_WAIT:
                 return None
-        began = time.monotonic()
-        steps = max(1, 1 + int((began - due) * self._clip.fps))  # more than one when frames fell due in the meantime
-        for _ in range(steps):
+        began = self._clock()
+        overdue = max(0, int((began - due) * self._clip.fps + _ROUNDING))  # frames that fell due in the meantime
+        for _ in range(1 + overdue):
             if not self._clip.advance():
                 self._next_round()
                 return None
@@ -57,7 +60,7 @@ class ClipDriver:
         if image is None:
             return None
         self._shown_this_round += 1
-        finished = time.monotonic()
+        finished = self._clock()
         return DriverFrame(image, None, began, 1e3 * (finished - began))
 
     def close(self) -> None:
