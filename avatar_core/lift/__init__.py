@@ -1,1 +1,5 @@
-"""The geometric lift: one photo and its landmarks in, Gaussians at rest out."""
+"""One photo with detected landmarks -> Gaussians at rest, ready to be moved."""
+
+from avatar_core.lift.pipeline import LiftResult, lift
+
+__all__ = ["LiftResult", "lift"]

@@ -1,0 +1,126 @@
+"""Cuts the working canvas out of a photo and relates its pixels to head space.
+
+In: photo uint8 RGB (H, W, 3) and landmarks (478, 3) in its pixels (x right, y down, z away, pixel centres at .5).
+Out: `Canvas`: a square picture of `CANVAS_SIZE` pixels whose inner `CROP_SIZE` square is what `Camera.orbit()` sees.
+The border round that square is what the camera sees once the head or the viewer moves; there a body without a border
+would end in a hard cut.
+
+Heights are pixels of the canvas, towards the viewer, above the plane through the head's centre that faces the camera.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from avatar_core.camera import DEFAULT_FOV, DEFAULT_RADIUS, focal_from_fov
+from avatar_core.tracking.topology import LEFT_MOUTH_CORNER, RIGHT_MOUTH_CORNER
+
+CROP_SIZE = 512
+MARGIN_LEFT, MARGIN_TOP, MARGIN_BOTTOM = 64, 32, 96
+CANVAS_SIZE = CROP_SIZE + 2 * MARGIN_LEFT
+FOCAL = focal_from_fov(DEFAULT_FOV) * CROP_SIZE  # pixels
+UNITS_PER_PIXEL = DEFAULT_RADIUS / FOCAL
+"""Head-space units that one pixel spans at the distance of the head's centre."""
+
+BOX_SCALE = 2.75
+"""Side of the crop over the half-side of FFHQ's eye and mouth box: the head with hair, and the shoulders' beginning."""
+CENTRE_SHIFT = 0.12
+"""The crop's centre lies this share of the way from the eyes to the mouth: hair above needs more room than below."""
+
+_MAX_SHRINK = 0.7  # below this scale the photo is averaged down before it is resampled
+_RIGHT_EYE_CORNERS, _LEFT_EYE_CORNERS = (33, 133), (263, 362)
+
+
+@dataclass(frozen=True)
+class Canvas:
+    """image (S, S, 3) uint8, valid (S, S) bool: inside the photo; landmarks (478, 3) in canvas pixels, z away;
+    image_to_crop (2, 3) photo pixels -> crop pixels (pixel centres at .5 on both sides)."""
+
+    image: NDArray[np.uint8]
+    valid: NDArray[np.bool_]
+    landmarks: NDArray[np.float64]
+    image_to_crop: NDArray[np.float64]
+
+
+def cut_canvas(image: NDArray[np.uint8], landmarks: NDArray[np.floating]) -> Canvas:
+    """The canvas round the face; outside the photo its border pixels are repeated."""
+    points = np.asarray(landmarks, np.float64)
+    centre, side = _crop_square(points)
+    scale = CROP_SIZE / side
+    to_crop = np.array([[scale, 0.0, CROP_SIZE / 2 - scale * centre[0]], [0.0, scale, CROP_SIZE / 2 - scale * centre[1]]])
+    offset = np.array([MARGIN_LEFT, MARGIN_TOP])
+    picture, valid = _resample(image, scale, to_crop[:, 2] + offset)
+    placed = points.copy()
+    placed[:, :2] = scale * points[:, :2] + to_crop[:, 2] + offset
+    placed[:, 2] *= scale
+    return Canvas(picture, valid, placed, to_crop)
+
+
+def _crop_square(points: NDArray[np.float64]) -> tuple[NDArray[np.float64], float]:
+    """Centre (2,) and side of the crop in photo pixels: FFHQ's box, upright."""
+    right, left = points[list(_RIGHT_EYE_CORNERS), :2].mean(0), points[list(_LEFT_EYE_CORNERS), :2].mean(0)
+    eyes = 0.5 * (right + left)
+    down = points[[RIGHT_MOUTH_CORNER, LEFT_MOUTH_CORNER], :2].mean(0) - eyes
+    across = left - right - np.array([-down[1], down[0]])
+    across *= max(2.0 * np.linalg.norm(left - right), 1.8 * np.linalg.norm(down)) / np.linalg.norm(across)
+    return eyes + CENTRE_SHIFT * down, float(BOX_SCALE * np.linalg.norm(across))
+
+
+def _resample(
+    image: NDArray[np.uint8], scale: float, shift: NDArray[np.float64]
+) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
+    """Canvas picture and validity: canvas = scale * photo + shift, on coordinates with pixel centres at .5."""
+    height, width = image.shape[:2]
+    pad = 4.0 / scale + 4
+    low = np.clip(np.floor(-shift / scale - pad), 0, [width - 1, height - 1]).astype(int)
+    high = np.clip(np.ceil((CANVAS_SIZE - shift) / scale + pad), low + 1, [width, height]).astype(int)
+    window = np.ascontiguousarray(image[low[1] : high[1], low[0] : high[0]])
+    window_scale, window_shift = np.array([scale, scale]), shift + scale * low
+    if scale < _MAX_SHRINK:
+        size = np.maximum(np.round(np.array(window.shape[1::-1]) * scale * 1.25), 1).astype(int)
+        window_scale = window_scale * np.array(window.shape[1::-1]) / size
+        window = cv2.resize(window, (int(size[0]), int(size[1])), interpolation=cv2.INTER_AREA)
+    affine = np.zeros((2, 3))
+    affine[[0, 1], [0, 1]] = window_scale
+    affine[:, 2] = window_shift + 0.5 * window_scale - 0.5
+    size = (CANVAS_SIZE, CANVAS_SIZE)
+    picture = cv2.warpAffine(window, affine, size, flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
+    xs = (np.arange(CANVAS_SIZE) + 0.5 - shift[0]) / scale
+    ys = (np.arange(CANVAS_SIZE) + 0.5 - shift[1]) / scale
+    valid = ((ys >= 0) & (ys <= height))[:, None] & ((xs >= 0) & (xs <= width))[None, :]
+    return picture.astype(np.uint8), valid
+
+
+def inner_crop(values: NDArray[np.generic]) -> NDArray[np.generic]:
+    """The (512, 512, ...) part of a canvas map that the default camera sees."""
+    return values[MARGIN_TOP : MARGIN_TOP + CROP_SIZE, MARGIN_LEFT : MARGIN_LEFT + CROP_SIZE]
+
+
+def unproject(
+    x: NDArray[np.floating], y: NDArray[np.floating], height: NDArray[np.floating]
+) -> NDArray[np.float32]:
+    """Head-space points (..., 3) that `Camera.orbit()` sees at canvas position (x, y) with ``height`` pixels."""
+    z = np.asarray(height, np.float32) * np.float32(UNITS_PER_PIXEL)
+    distance = (np.float32(DEFAULT_RADIUS) - z) / np.float32(FOCAL)
+    across = (np.asarray(x, np.float32) - (MARGIN_LEFT + CROP_SIZE / 2)) * distance
+    upward = ((MARGIN_TOP + CROP_SIZE / 2) - np.asarray(y, np.float32)) * distance
+    return np.stack(np.broadcast_arrays(across, upward, z), axis=-1).astype(np.float32)
+
+
+def project(points: NDArray[np.floating]) -> NDArray[np.float64]:
+    """Canvas position and height (N, 3) of head-space ``points`` (N, 3): the inverse of `unproject`."""
+    points = np.asarray(points, np.float64)
+    distance = (DEFAULT_RADIUS - points[:, 2]) / FOCAL
+    x = points[:, 0] / distance + (MARGIN_LEFT + CROP_SIZE / 2)
+    y = (MARGIN_TOP + CROP_SIZE / 2) - points[:, 1] / distance
+    return np.stack([x, y, points[:, 2] / UNITS_PER_PIXEL], axis=-1)
+
+
+def pixel_grid(size: int = CANVAS_SIZE) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """x and y (size, size) of the pixel centres."""
+    centres = np.arange(size, dtype=np.float32) + np.float32(0.5)
+    return np.broadcast_to(centres[None, :], (size, size)).copy(), np.broadcast_to(centres[:, None], (size, size)).copy()

@@ -1,0 +1,65 @@
+"""Canonical coordinates, part labels and neck weights of pixels: what the motion networks and the pose need to know.
+
+In: head-space points of a canvas map and `FacePlacement`. Out: maps or rows of u, part, neck weight.
+"""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from avatar_core.avatar import PART_NAMES
+from avatar_core.lift.fill import push_pull
+from avatar_core.lift.pose import FacePlacement
+from avatar_core.models.anatomy import skin_part
+
+LOWER_FACE, HAIR, BODY = (PART_NAMES.index(name) for name in ("lower_face", "hair", "body"))
+
+OUTLINE_REACH = 0.6  # inter-ocular distances over which the outline's registration is carried outwards
+HAIR_DISTANCE = 0.45  # from the face mesh: beyond it skin is no longer moved by the face
+CROWN = 0.85  # canonical y of the hair line at the latest
+NECK_LOW, NECK_HIGH = -1.95, -1.0
+"""Canonical y where the neck stops following the head, and where it follows it fully."""
+SHOULDER_START, SHOULDER_SLOPE = 0.6, 0.5
+"""Beyond this |x| the neck turns into shoulders, which count as lower by this slope."""
+THROAT_WIDTH, THROAT_LOW = 0.62, -1.75  # |x| and y of the skin below the chin that the jaw pulls along
+
+
+def registration(face: FacePlacement, mean: NDArray[np.floating]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """u (S, S, 3) inside the mesh, and the offset (S, S, 3) to add to canonical position outside, fading away."""
+    inside = face.mesh.inside
+    u = face.mesh.interpolate(mean)
+    residual = face.mesh.interpolate(np.asarray(mean) - face.canonical)
+    offset = push_pull(residual, inside.astype(np.float32))
+    distance = cv2.distanceTransform((~inside).astype(np.uint8), cv2.DIST_L2, 5) / face.eye_distance
+    offset *= np.exp(-((distance / OUTLINE_REACH) ** 2))[..., None]
+    return u, offset.astype(np.float32)
+
+
+def outside_distance(face: FacePlacement) -> NDArray[np.float32]:
+    """Distance (S, S) to the face mesh, inter-ocular distances, 0 inside."""
+    distance = cv2.distanceTransform((~face.mesh.inside).astype(np.uint8), cv2.DIST_L2, 5)
+    return (distance / face.eye_distance).astype(np.float32)
+
+
+def head_part(
+    u: NDArray[np.floating], distance: NDArray[np.floating], mean: NDArray[np.floating]
+) -> NDArray[np.uint8]:
+    """Labels (N,) of head samples: skin near the face, hair away from it."""
+    hair = (distance > HAIR_DISTANCE) | (u[:, 1] > CROWN)
+    return np.where(hair, HAIR, skin_part(u, mean)).astype(np.uint8)
+
+
+def body_part(u: NDArray[np.floating]) -> NDArray[np.uint8]:
+    """Labels (N,) of samples below the jaw: the throat moves with the jaw, everything else with the body."""
+    throat = (np.abs(u[:, 0]) < THROAT_WIDTH) & (u[:, 1] > THROAT_LOW)
+    return np.where(throat, LOWER_FACE, BODY).astype(np.uint8)
+
+
+def neck_weight(canonical: NDArray[np.floating]) -> NDArray[np.float32]:
+    """Share (...,) of the head's rotation that canonical points (..., 3) follow: falls smoothly down the neck."""
+    sideways = np.maximum(np.abs(canonical[..., 0]) - SHOULDER_START, 0)
+    level = canonical[..., 1] - SHOULDER_SLOPE * sideways
+    share = np.clip((level - NECK_LOW) / (NECK_HIGH - NECK_LOW), 0, 1)
+    return (share * share * (3 - 2 * share)).astype(np.float32)

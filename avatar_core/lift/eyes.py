@@ -1,0 +1,197 @@
+"""Eyeballs behind the lids: spheres that carry the photo's iris and sclera and go on under the skin.
+
+In: canvas colours, the skin's height map and `FacePlacement`. Out: one `Layer` per eye.
+
+The coordinate u of an eyeball sample is the place it has when the eye looks straight ahead: the iris is the same
+region of u in every photo, whatever it looks at.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from avatar_core.avatar import PART_NAMES
+from avatar_core.lift.canvas import project, unproject
+from avatar_core.lift.fill import push_pull
+from avatar_core.lift.layer import Layer
+from avatar_core.lift.mesh import polygon_mask
+from avatar_core.lift.pose import FacePlacement
+from avatar_core.models.anatomy import EYEBALL_CENTRES, EYEBALL_RADIUS, gaze_rotation
+from avatar_core.tracking.topology import LEFT_EYE_RING, LEFT_IRIS, RIGHT_EYE_RING, RIGHT_IRIS
+
+LID_CLEARANCE = 0.014  # inter-ocular distances between the eyeball and the lids over it
+BALL_SHARE = 0.86  # of the radius: beyond it the sphere turns away so steeply that the socket takes over
+SOCKET_SLOPE = 1.0
+SAMPLE_STEP = 0.5  # pixels
+REACH_UP, REACH_DOWN, REACH_SIDE = 0.15, 0.13, 0.05  # beyond the lid margins, inter-ocular distances
+IRIS_OF_EYE_WIDTH = (0.19, 0.26)
+"""Iris radius over the width of the opening: an iris is 12 mm across in an opening of 30 mm."""
+SMALLEST_OPENING = 25  # pixels of iris and sclera below which the eye counts as shut
+
+_SIDES = ((RIGHT_EYE_RING, RIGHT_IRIS, "right_eyeball"), (LEFT_EYE_RING, LEFT_IRIS, "left_eyeball"))
+_EYE_SOCKET = PART_NAMES.index("eye_socket")
+
+
+@dataclass(frozen=True)
+class _Window:
+    """A cut-out of the canvas round one eye: slices, and pixel centres x, y (h, w) in canvas coordinates."""
+
+    rows: slice
+    columns: slice
+    x: NDArray[np.float32]
+    y: NDArray[np.float32]
+
+
+def build_eyes(
+    picture: NDArray[np.float32], skin_height: NDArray[np.float32], face: FacePlacement, mean: NDArray[np.floating]
+) -> list[Layer]:
+    """Both eyeballs; ``picture`` (S, S, 3) in [0, 1], ``skin_height`` (S, S) pixels, ``mean`` (478, 3)."""
+    return [_eyeball(side, picture, skin_height, face, np.asarray(mean)) for side in (0, 1)]
+
+
+def _eyeball(
+    side: int, picture: NDArray[np.float32], skin_height: NDArray[np.float32], face: FacePlacement,
+    mean: NDArray[np.floating],
+) -> Layer:  # fmt: skip
+    ring, iris_index, part_name = _SIDES[side]
+    outline = face.landmarks[list(ring), :2]
+    window = _window(outline, face.eye_distance, picture.shape[0])
+    opening = face.eyes[side][window.rows, window.columns]
+    iris = face.landmarks[iris_index, :2]
+    width = float(np.linalg.norm(outline[0] - outline[8]))
+    rim = np.linalg.norm(face.landmarks[iris_index + 1 : iris_index + 5, :2] - iris, axis=1).mean()
+    iris_radius = float(np.clip(rim, IRIS_OF_EYE_WIDTH[0] * width, IRIS_OF_EYE_WIDTH[1] * width))
+    colours = _paint(picture[window.rows, window.columns], opening, window, iris, iris_radius, face, picture)
+
+    corners = [ring[0], ring[8]]
+    centre = EYEBALL_CENTRES[side] + (face.neutral[corners] - mean[corners]).mean(0)
+    middle = project(face.to_head.apply(centre)[None])[0]
+    radius = EYEBALL_RADIUS * face.eye_distance
+    skin = skin_height[window.rows, window.columns]
+    near = polygon_mask(_grown(outline, 0.10 * face.eye_distance), picture.shape[0])[window.rows, window.columns]
+    excess = _ball_height(window.x, window.y, middle, radius) - (skin - LID_CLEARANCE * face.eye_distance)
+    lids = near & ~opening
+    middle[2] -= max(0.0, float(np.percentile(excess[lids], 97))) if lids.any() else 0.0
+
+    x, y = (np.arange(axis.min(), axis.max(), SAMPLE_STEP, dtype=np.float32) for axis in (window.x, window.y))
+    grid_x, grid_y = np.meshgrid(x, y)
+    inner_x, inner_y = grid_x - window.x.min(), grid_y - window.y.min()
+    height = _ball_height(grid_x, grid_y, middle, radius)
+    height = np.minimum(height, _sample(skin, inner_x, inner_y) - 0.5 * LID_CLEARANCE * face.eye_distance)
+    position = unproject(grid_x, grid_y, height)
+    colour = cv2.remap(colours, inner_x, inner_y, cv2.INTER_LINEAR)
+    off_axis = np.hypot(grid_x - middle[0], grid_y - middle[1])
+    ball = (off_axis < BALL_SHARE * radius).reshape(-1)
+    across, upward = np.gradient(position, axis=1), -np.gradient(position, axis=0)
+
+    points = position.reshape(-1, 3)
+    head_centre = unproject(middle[0], middle[1], middle[2])
+    direction = face.to_head.rotation.T @ (points - head_centre).T / face.to_head.scale
+    towards_iris = unproject(*iris, _ball_height(*iris, middle, radius)) - head_centre
+    towards_iris = face.to_head.rotation.T @ towards_iris / np.linalg.norm(towards_iris)
+    gaze = gaze_rotation(np.array([np.arctan2(towards_iris[0], towards_iris[2]), np.arcsin(towards_iris[1])]))
+    straight = (gaze.T @ direction).T + EYEBALL_CENTRES[side]
+    resting = direction.T + EYEBALL_CENTRES[side]
+    count = len(points)
+    return Layer(
+        position=points,
+        across=across.reshape(-1, 3),
+        upward=upward.reshape(-1, 3),
+        colour=colour.reshape(-1, 3),
+        coverage=np.ones(count, np.float32),
+        u=np.where(ball[:, None], straight, resting).astype(np.float32),
+        part=np.where(ball, PART_NAMES.index(part_name), _EYE_SOCKET).astype(np.uint8),
+        neck_weight=np.ones(count, np.float32),
+    )
+
+
+def _window(outline: NDArray[np.floating], unit: float, size: int) -> _Window:
+    low, high = outline.min(0), outline.max(0)
+    x0, x1 = int(low[0] - REACH_SIDE * unit), int(high[0] + REACH_SIDE * unit) + 2
+    y0, y1 = int(low[1] - REACH_UP * unit), int(high[1] + REACH_DOWN * unit) + 2
+    x0, y0, x1, y1 = max(x0, 0), max(y0, 0), min(x1, size), min(y1, size)
+    x, y = np.meshgrid(np.arange(x0, x1, dtype=np.float32) + 0.5, np.arange(y0, y1, dtype=np.float32) + 0.5)
+    return _Window(slice(y0, y1), slice(x0, x1), x, y)
+
+
+def _grown(outline: NDArray[np.floating], by: float) -> NDArray[np.float64]:
+    """A polygon (K, 2) moved outwards from its centre by ``by`` pixels."""
+    centre = outline.mean(0)
+    offset = outline - centre
+    length = np.linalg.norm(offset, axis=1, keepdims=True)
+    return centre + offset * (length + by) / np.maximum(length, 1e-6)
+
+
+def _ball_height(
+    x: NDArray[np.floating] | float, y: NDArray[np.floating] | float, middle: NDArray[np.floating], radius: float
+) -> NDArray[np.float32]:
+    """Height of the sphere's front; past `BALL_SHARE` of its radius a cone goes on at `SOCKET_SLOPE`."""
+    off_axis = np.hypot(x - middle[0], y - middle[1])
+    edge = BALL_SHARE * radius
+    front = np.sqrt(np.maximum(radius**2 - np.minimum(off_axis, edge) ** 2, 0))
+    return np.asarray(middle[2] + front - SOCKET_SLOPE * np.maximum(off_axis - edge, 0), np.float32)
+
+
+def _sample(values: NDArray[np.float32], x: NDArray[np.float32], y: NDArray[np.float32]) -> NDArray[np.float32]:
+    return np.asarray(cv2.remap(values, x, y, cv2.INTER_LINEAR), np.float32)
+
+
+def _paint(
+    patch: NDArray[np.float32], opening: NDArray[np.bool_], window: _Window, iris: NDArray[np.floating],
+    iris_radius: float, face: FacePlacement, picture: NDArray[np.float32],
+) -> NDArray[np.float32]:  # fmt: skip
+    """Eyeball colours (h, w, 3): the photo's where the eye is open, continued under the lids."""
+    core = cv2.erode(opening.astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
+    if core.sum() < SMALLEST_OPENING:
+        core = opening
+    off_iris = np.hypot(window.x - iris[0], window.y - iris[1])
+    white = _sclera(patch, core & (off_iris > 1.2 * iris_radius), face, picture)
+    disc = _complete_iris(patch, core & (off_iris <= 1.02 * iris_radius), window, iris, iris_radius, off_iris)
+    blend = np.clip((1.06 * iris_radius - off_iris) / (0.14 * iris_radius) + 0.3, 0, 1)[..., None]
+    continued = disc * blend + white * (1 - blend)
+    own = cv2.GaussianBlur(core.astype(np.float32), (0, 0), 0.7)
+    own = np.maximum(own, core)[..., None]
+    return np.asarray(patch * own + continued * (1 - own), np.float32)
+
+
+def _sclera(
+    patch: NDArray[np.float32], seen: NDArray[np.bool_], face: FacePlacement, picture: NDArray[np.float32]
+) -> NDArray[np.float32]:
+    """The white of the eye everywhere: the brighter half of what is seen of it, or a guess from the skin."""
+    if seen.sum() <= 8:
+        skin = np.median(picture[face.mesh.inside], axis=0)
+        return np.broadcast_to(np.clip(0.85 * skin + 0.12, 0, 1), patch.shape).astype(np.float32)
+    brightness = patch.mean(-1)
+    bright = seen & (brightness >= np.percentile(brightness[seen], 50))
+    return push_pull(cv2.GaussianBlur(patch, (0, 0), 0.5), bright.astype(np.float32))
+
+
+def _complete_iris(
+    patch: NDArray[np.float32], seen: NDArray[np.bool_], window: _Window, iris: NDArray[np.floating], radius: float,
+    off_iris: NDArray[np.floating],
+) -> NDArray[np.float32]:  # fmt: skip
+    """The whole iris: what the lids hide is mirrored from what is seen, the rest a mean of rings."""
+    disc, known = patch.copy(), seen.copy()
+    rows, columns = seen.shape
+    x0, y0 = window.x.min(), window.y.min()
+    wanted = off_iris <= 1.15 * radius
+    for flip_x, flip_y in ((1, -1), (-1, 1), (-1, -1)):
+        other_x = np.round(iris[0] + flip_x * (window.x - iris[0]) - x0).astype(int)
+        other_y = np.round(iris[1] + flip_y * (window.y - iris[1]) - y0).astype(int)
+        inside = (other_x >= 0) & (other_x < columns) & (other_y >= 0) & (other_y < rows)
+        other_x, other_y = np.clip(other_x, 0, columns - 1), np.clip(other_y, 0, rows - 1)
+        take = wanted & ~known & inside & seen[other_y, other_x]
+        disc[take] = patch[other_y[take], other_x[take]]
+        known |= take
+    rings = np.clip((off_iris / radius * 8).astype(int), 0, 9)
+    for ring in range(10):
+        members, missing = (rings == ring) & known, (rings == ring) & ~known
+        if members.sum() > 1:
+            disc[missing] = disc[members].mean(0)
+        else:
+            disc[missing] = np.array([0.12, 0.08, 0.06], np.float32) * (1 + 0.15 * ring)
+    return disc

@@ -1,0 +1,95 @@
+"""Separates the person from the background: coverage, colours free of background, and the picture behind.
+
+In: canvas picture (S, S, 3) uint8 and masks of the face. Out: `Matte`.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from avatar_core.lift.canvas import Canvas
+from avatar_core.lift.fill import push_pull
+
+GUIDED_RADIUS = 10  # pixels
+GUIDED_EPSILON = 4e-5 * 255**2
+LOWEST, SPAN = 0.34, 0.56
+"""The guided filter leaves a grey veil: coverage is its value from LOWEST to LOWEST + SPAN, as a smoothstep."""
+CORE_COVERAGE = 0.97  # above it a pixel's own colour is the person's
+
+
+@dataclass(frozen=True)
+class Matte:
+    """alpha (S, S) coverage; foreground (S, S, 3) the person's colours in [0, 1], continued outwards past the rim;
+    background (S, S, 3) the picture behind, continued across the person."""
+
+    alpha: NDArray[np.float32]
+    foreground: NDArray[np.float32]
+    background: NDArray[np.float32]
+
+
+def segment(image: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """Raw person probability (H, W) of MediaPipe's selfie segmentation."""
+    os.environ.setdefault("GLOG_minloglevel", "3")  # MediaPipe's C++ side logs every start-up to stderr
+    from mediapipe.python.solutions.selfie_segmentation import SelfieSegmentation
+
+    with SelfieSegmentation(model_selection=0) as model:
+        return np.array(model.process(image).segmentation_mask, np.float32)
+
+
+def cut_out(canvas: Canvas, face: NDArray[np.bool_]) -> Matte:
+    """The matte of the person whose face mesh covers ``face`` (S, S)."""
+    picture = canvas.image.astype(np.float32) / np.float32(255)
+    alpha = _coverage(canvas, face)
+    foreground, _ = _split_colours(picture, alpha)
+    core = (cv2.erode((alpha > CORE_COVERAGE).astype(np.uint8), np.ones((5, 5), np.uint8)) > 0) | face
+    inward = push_pull(foreground, core.astype(np.float32))
+    own = np.clip(1.6 * cv2.GaussianBlur(core.astype(np.float32), (0, 0), 1.5), 0, 1)[..., None]
+    colours = foreground * own + inward * (1 - own)
+    return Matte(alpha, np.clip(colours, 0, 1), _inpaint(picture, alpha, canvas.valid))
+
+
+def _coverage(canvas: Canvas, face: NDArray[np.bool_]) -> NDArray[np.float32]:
+    probability = segment(canvas.image)
+    refined = cv2.ximgproc.guidedFilter(canvas.image, probability, GUIDED_RADIUS, GUIDED_EPSILON)
+    alpha = np.clip((refined - LOWEST) / SPAN, 0, 1)
+    alpha = alpha * alpha * (3 - 2 * alpha)
+    certain = cv2.erode(face.astype(np.uint8), np.ones((5, 5), np.uint8)) > 0
+    alpha = np.where(certain, np.float32(1), alpha).astype(np.float32)
+    _, component = cv2.connectedComponents((alpha > 0.15).astype(np.uint8))
+    keep = np.zeros(int(component.max()) + 1, bool)
+    keep[np.unique(component[face & (alpha > 0.15)])] = True
+    keep[0] = False
+    return alpha * keep[component]
+
+
+def _split_colours(
+    picture: NDArray[np.float32], alpha: NDArray[np.float32]
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Foreground and background of mixed pixels: blur fusion in two scales (Forte 2021)."""
+    share = alpha[..., None]
+    foreground = background = picture
+    for side in (91, 7):
+        share_mean = cv2.blur(alpha, (side, side))[..., None]
+        ahead = cv2.blur(foreground * share, (side, side)) / (share_mean + 1e-5)
+        behind = cv2.blur(background * (1 - share), (side, side)) / (1 - share_mean + 1e-5)
+        mixed = share * ahead + (1 - share) * behind
+        foreground = np.clip(ahead + share * (picture - mixed), 0, 1)
+        background = behind
+    return foreground, background
+
+
+def _inpaint(
+    picture: NDArray[np.float32], alpha: NDArray[np.float32], valid: NDArray[np.bool_]
+) -> NDArray[np.float32]:
+    """The picture with the person replaced by a smooth continuation of what surrounds them."""
+    disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (31, 31))
+    known = (cv2.dilate((alpha > 0.02).astype(np.uint8), disc) == 0) & valid
+    if not known.any():
+        known = alpha < 0.5
+    filled = push_pull(picture, known.astype(np.float32))
+    return np.where(known[..., None], filled, cv2.GaussianBlur(filled, (0, 0), 3)).astype(np.float32)

@@ -1,0 +1,135 @@
+"""One photo with detected landmarks -> Gaussians at rest, in one call.
+
+    result = lift(image, landmarks, face_model)
+
+Everything that `Avatar` holds except features and motion bases, which the motion networks derive from ``u``,
+``normal`` and ``part``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from avatar_core.lift.canvas import CANVAS_SIZE, cut_canvas, inner_crop, project
+from avatar_core.lift.eyes import build_eyes
+from avatar_core.lift.layer import Layer, join, to_gaussians
+from avatar_core.lift.matte import cut_out
+from avatar_core.lift.mouth import build_mouth
+from avatar_core.lift.pose import PIVOT, place_face
+from avatar_core.lift.skin import build_skin
+from avatar_core.lift.surfaces import build_surfaces
+from avatar_core.lift.torso import build_back, build_body
+from avatar_core.tracking.face_model import FaceModel
+from avatar_core.tracking.topology import LANDMARK_COUNT
+
+BORDER_FADE = 40.0  # pixels at the canvas's sides and bottom over which the body fades out
+
+Progress = Callable[[str, float], None]
+
+
+@dataclass(frozen=True)
+class LiftResult:
+    """A portrait as Gaussians at rest.
+
+    Args:
+        rest: (14, N) float32, pre-activation, in the order of `Avatar.rest`; head space.
+        u: (N, 3) canonical coordinate on (or round) the mean face.
+        normal: (N, 3) outward unit normal, canonical axes.
+        part: (N,) uint8, index into `PART_NAMES`.
+        neck_weight: (N,) in [0, 1].
+        landmarks: (478, 3) head space.
+        canonical_to_head: (4, 4) similarity; pivot: (3,) head space.
+        background: (512, 512, 3) uint8, the picture behind the person; crop: (512, 512, 3) uint8, what was lifted.
+        matte: (512, 512) coverage by the person.
+        image_to_crop: (2, 3) photo pixels to crop pixels, pixel centres at .5.
+    """
+
+    rest: NDArray[np.float32]
+    u: NDArray[np.float32]
+    normal: NDArray[np.float32]
+    part: NDArray[np.uint8]
+    neck_weight: NDArray[np.float32]
+    landmarks: NDArray[np.float32]
+    canonical_to_head: NDArray[np.float64]
+    pivot: NDArray[np.float64]
+    background: NDArray[np.uint8]
+    crop: NDArray[np.uint8]
+    matte: NDArray[np.float32]
+    image_to_crop: NDArray[np.float64]
+
+    def __len__(self) -> int:
+        return int(self.rest.shape[1])
+
+
+def lift(
+    image: NDArray[np.uint8], landmarks: NDArray[np.floating], face_model: FaceModel, progress: Progress | None = None
+) -> LiftResult:
+    """Lift a portrait.
+
+    Args:
+        image: (H, W, 3) RGB.
+        landmarks: (478, 3) MediaPipe landmarks in its pixels: x right, y down, z away in the same unit as x.
+        face_model: gives the mean face that coordinates refer to.
+        progress: called with a stage's name and the share done, 0..1.
+
+    Raises:
+        ValueError: image or landmarks have another shape, or the landmarks are not finite.
+    """
+    _check(image, landmarks)
+    report = progress or (lambda stage, share: None)
+    report("crop", 0.0)
+    canvas = cut_canvas(image, landmarks)
+    face = place_face(canvas, face_model)
+    report("matte", 0.15)
+    matte = cut_out(canvas, face.mesh.inside)
+    report("relief", 0.4)
+    surfaces = build_surfaces(matte.alpha, face)
+    report("surface", 0.6)
+    picture = canvas.image.astype(np.float32) / np.float32(255)
+    layers = [
+        build_skin(surfaces, matte, face, face_model.mean),
+        build_body(surfaces, matte, face, face_model.mean),
+        build_back(surfaces, matte, face),
+    ]
+    report("eyes and mouth", 0.85)
+    layers += build_eyes(picture, surfaces.head, face, face_model.mean)
+    layers.append(build_mouth(picture, surfaces.head, face, face_model.mean))
+    layer = _fade_borders(join(layers))
+    rest, normal = to_gaussians(layer)
+    report("done", 1.0)
+    return LiftResult(
+        rest=rest,
+        u=layer.u.astype(np.float32),
+        normal=(normal @ face.to_head.rotation).astype(np.float32),
+        part=layer.part,
+        neck_weight=layer.neck_weight.astype(np.float32),
+        landmarks=face.head.astype(np.float32),
+        canonical_to_head=face.to_head.matrix(),
+        pivot=face.to_head.apply(PIVOT),
+        background=np.round(255 * np.clip(inner_crop(matte.background), 0, 1)).astype(np.uint8),
+        crop=np.ascontiguousarray(inner_crop(canvas.image)),
+        matte=np.ascontiguousarray(inner_crop(matte.alpha)),
+        image_to_crop=canvas.image_to_crop,
+    )
+
+
+def _check(image: NDArray[np.uint8], landmarks: NDArray[np.floating]) -> None:
+    if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8:
+        raise ValueError(f"image must be uint8 (H, W, 3), got {image.dtype} {image.shape}")
+    if landmarks.shape != (LANDMARK_COUNT, 3):
+        raise ValueError(f"landmarks must be ({LANDMARK_COUNT}, 3), got {landmarks.shape}")
+    if not np.isfinite(landmarks).all():
+        raise ValueError("landmarks hold a value that is not finite")
+
+
+def _fade_borders(layer: Layer) -> Layer:
+    """Lets the person fade out towards the canvas's sides and bottom, so that a moving bust has no cut edge."""
+    placed = project(layer.position)
+    inset = np.minimum(np.minimum(placed[:, 0], CANVAS_SIZE - placed[:, 0]), CANVAS_SIZE - placed[:, 1])
+    share = np.clip(inset / BORDER_FADE, 0, 1)
+    layer.coverage = (layer.coverage * share * share * (3 - 2 * share)).astype(np.float32)
+    return layer

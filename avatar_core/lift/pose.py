@@ -1,0 +1,105 @@
+"""The face of the photo in head space: repaired landmarks, canonical frame, and the partition of the canvas.
+
+In: `Canvas` and `FaceModel`. Out: `FacePlacement`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from avatar_core.lift.canvas import UNITS_PER_PIXEL, Canvas, unproject
+from avatar_core.lift.mesh import MeshMap, draw_mesh, polygon_mask
+from avatar_core.tracking.align import Similarity
+from avatar_core.tracking.face_model import FaceModel, image_to_axes_up
+from avatar_core.tracking.neutral import NeutralEstimator
+from avatar_core.tracking.open_mouth import lip_to_chin, repair_open_mouth
+from avatar_core.tracking.topology import (
+    INNER_LIPS, JAW_LINE, LEFT_EYE_RING, LOWER_LIP_INNER, RIGHT_EYE_RING, UPPER_LIP_INNER,
+)  # fmt: skip
+
+HEAD_CENTRE = np.array([0.0, -0.30, -0.60])
+"""Canonical point whose depth is head space's z = 0."""
+PIVOT = np.array([0.0, -0.80, -0.75])
+"""Canonical point the head turns about: the base of the skull."""
+OPEN_MOUTH = 0.1  # inner lip gap in inter-ocular distances from which the chin's landmarks are distrusted
+LIP_SEAM = 2.2  # pixels of mean gap below which the mouth counts as shut: what lies between is the lips' own shadow
+
+
+@dataclass(frozen=True)
+class FacePlacement:
+    """Where the face is.
+
+    Args:
+        landmarks: (478, 3) canvas pixels, z away, wide-open mouths repaired.
+        head: (478, 3) the same in head space.
+        canonical: (478, 3) the same in canonical space, pose and size removed; neutral: (478, 3) expression removed too.
+        to_head: canonical -> head space.
+        eye_distance: inter-ocular distance in canvas pixels.
+        mesh: the mesh drawn on the canvas, its holes closed.
+        eyes: (2, S, S) the openings of the right and left eye; mouth: (S, S) the opening, empty when the mouth is shut.
+        body: (S, S) below the jaw line: neck, shoulders, hair that falls on them; not the face.
+    """
+
+    landmarks: NDArray[np.float64]
+    head: NDArray[np.float64]
+    canonical: NDArray[np.float64]
+    neutral: NDArray[np.float64]
+    to_head: Similarity
+    eye_distance: float
+    mesh: MeshMap
+    eyes: NDArray[np.bool_]
+    mouth: NDArray[np.bool_]
+    body: NDArray[np.bool_]
+
+    def height_of(self, canonical: NDArray[np.floating]) -> NDArray[np.float64]:
+        """Canvas height (pixels towards the viewer) of canonical points (..., 3)."""
+        return self.to_head.apply(canonical)[..., 2] / UNITS_PER_PIXEL
+
+
+def place_face(canvas: Canvas, face_model: FaceModel) -> FacePlacement:
+    """Repair, align and rasterise the landmarks of ``canvas``."""
+    size = canvas.image.shape[0]
+    estimator = NeutralEstimator(face_model)
+    canonical, to_image = face_model.canonicalise(image_to_axes_up(canvas.landmarks))
+    landmarks = canvas.landmarks
+    if np.linalg.norm(canonical[UPPER_LIP_INNER] - canonical[LOWER_LIP_INNER]) > OPEN_MOUTH:
+        neutral_chin = lip_to_chin(estimator.neutral(canonical))
+        repaired = repair_open_mouth(canonical, face_model.mean, neutral_chin)
+        landmarks = image_to_axes_up(to_image.apply(repaired))
+    centre_height = to_image.apply(HEAD_CENTRE)[2]
+    heights = -landmarks[:, 2] - centre_height
+    head = unproject(landmarks[:, 0], landmarks[:, 1], heights).astype(np.float64)
+    canonical, to_head = face_model.canonicalise(head)
+    eyes = np.stack([polygon_mask(landmarks[list(ring), :2], size) for ring in (RIGHT_EYE_RING, LEFT_EYE_RING)])
+    mesh = draw_mesh(landmarks, size)
+    return FacePlacement(
+        landmarks=landmarks,
+        head=head,
+        canonical=canonical,
+        neutral=estimator.neutral(canonical),
+        to_head=to_head,
+        eye_distance=to_head.scale / UNITS_PER_PIXEL,
+        mesh=mesh,
+        eyes=eyes,
+        mouth=_mouth_opening(landmarks, size),
+        body=_body_region(landmarks, size) & ~mesh.inside,
+    )
+
+
+def _mouth_opening(landmarks: NDArray[np.float64], size: int) -> NDArray[np.bool_]:
+    outline = landmarks[list(INNER_LIPS), :2]
+    opening = polygon_mask(outline, size)
+    width = np.linalg.norm(outline[10] - outline[0])
+    if opening.sum() < LIP_SEAM * width:
+        return np.zeros_like(opening)
+    return opening
+
+
+def _body_region(landmarks: NDArray[np.float64], size: int) -> NDArray[np.bool_]:
+    jaw = landmarks[list(JAW_LINE[1:-1]), :2]
+    beyond = 4.0 * size
+    outline = [*jaw, [beyond, jaw[-1, 1]], [beyond, beyond], [-beyond, beyond], [-beyond, jaw[0, 1]]]
+    return polygon_mask(np.array(outline), size)

@@ -1,0 +1,120 @@
+"""Neck, shoulders and clothes, continued unseen behind the jaw; and the far side of head and body.
+
+In: `Surfaces`, `Matte`, `FacePlacement`. Out: two `Layer`s.
+"""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from avatar_core.avatar import PART_NAMES
+from avatar_core.lift.canvas import CROP_SIZE, MARGIN_LEFT, MARGIN_TOP, pixel_grid, unproject
+from avatar_core.lift.coordinates import body_part, neck_weight, registration
+from avatar_core.lift.fill import push_pull
+from avatar_core.lift.layer import Layer, join, surface_steps
+from avatar_core.lift.matte import Matte
+from avatar_core.lift.pose import FacePlacement
+from avatar_core.lift.skin import FAINT
+from avatar_core.lift.surfaces import Surfaces
+from avatar_core.tracking.topology import CHIN, LEFT_MOUTH_CORNER, RIGHT_MOUTH_CORNER
+
+BEHIND_JAW = 0.4  # inter-ocular distances that the body goes on behind head and hair
+THROAT_SHADE = 0.8  # the throat lies in the chin's shadow
+MARGIN_STRIDE = 2  # outside the default view every second pixel does
+BACK_STRIDE = 3
+RIM_BAND = 0.22  # inter-ocular distances from the silhouette whose colours the far side takes
+FACE_CLEARANCE = 5.0  # pixels
+BACK = PART_NAMES.index("back")
+
+
+def build_body(surfaces: Surfaces, matte: Matte, face: FacePlacement, mean: NDArray[np.floating]) -> Layer:
+    """The body's visible surface and what a turned head uncovers of it."""
+    x, y = pixel_grid()
+    visible = (matte.alpha > FAINT) & face.body
+    hidden, column = _behind_head(visible, matte, face, x, y)
+    height = np.where(hidden, _hidden_height(surfaces, face, column, y), surfaces.body)
+    points = unproject(x, y, height)
+    core = cv2.erode(visible.astype(np.uint8), np.ones((5, 5), np.uint8)) > 0
+    continued = push_pull(matte.foreground, (core if core.any() else visible).astype(np.float32))
+    shade = np.where(column & face.mesh.inside, THROAT_SHADE, 1.0).astype(np.float32)
+    colour = np.where(hidden[..., None], continued * shade[..., None], matte.foreground)
+    coverage = np.where(hidden, np.float32(1), matte.alpha)
+    _, offset = registration(face, mean)
+    region = visible | hidden
+    inner = np.zeros_like(region)
+    inner[MARGIN_TOP : MARGIN_TOP + CROP_SIZE, MARGIN_LEFT : MARGIN_LEFT + CROP_SIZE] = True
+    layers = []
+    for mask, stride in ((inner, 1), (~inner, MARGIN_STRIDE)):
+        across, upward = surface_steps(points, region, stride)
+        chosen = region & mask & _lattice(stride)
+        canonical = face.to_head.invert(points[chosen]).astype(np.float32)
+        u = canonical + offset[chosen]
+        layers.append(
+            Layer(points[chosen], across[chosen], upward[chosen], colour[chosen], coverage[chosen], u, body_part(u),
+                  neck_weight(canonical))
+        )  # fmt: skip
+    return join(layers)
+
+
+def build_back(surfaces: Surfaces, matte: Matte, face: FacePlacement) -> Layer:
+    """The far side of the person, with the silhouette's colours pushed inwards."""
+    x, y = pixel_grid()
+    points = unproject(x, y, surfaces.back)
+    solid = cv2.erode(surfaces.solid.astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
+    across, upward = surface_steps(points, solid, BACK_STRIDE)
+    chosen = solid & _lattice(BACK_STRIDE)
+    colour = push_pull(matte.foreground, _rim(matte, face, y).astype(np.float32))
+    canonical = face.to_head.invert(points[chosen]).astype(np.float32)
+    count = len(canonical)
+    return Layer(
+        position=points[chosen],
+        across=-across[chosen],
+        upward=upward[chosen],
+        colour=colour[chosen],
+        coverage=np.ones(count, np.float32),
+        u=canonical,
+        part=np.full(count, BACK, np.uint8),
+        neck_weight=neck_weight(canonical),
+    )
+
+
+def _lattice(stride: int) -> NDArray[np.bool_]:
+    x, y = pixel_grid()
+    return (x.astype(int) % stride == 0) & (y.astype(int) % stride == 0)
+
+
+def _behind_head(
+    visible: NDArray[np.bool_], matte: Matte, face: FacePlacement, x: NDArray[np.float32], y: NDArray[np.float32]
+) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """Where the body goes on behind the head, and the part of that which is the neck's column."""
+    side = int(BEHIND_JAW * face.eye_distance) | 1
+    disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (side, side))
+    near = cv2.dilate(visible.astype(np.uint8), disc) > 0
+    left, right = face.landmarks[172, 0], face.landmarks[397, 0]
+    mouth = min(face.landmarks[RIGHT_MOUTH_CORNER, 1], face.landmarks[LEFT_MOUTH_CORNER, 1])
+    inset = 0.12 * (right - left)
+    column = (x > left + inset) & (x < right - inset) & (y > mouth) & (y < face.landmarks[CHIN, 1] + face.eye_distance)
+    head = (matte.alpha > 0.5) & ~face.body
+    hidden = (near | column) & head & ~visible
+    return hidden, column & hidden
+
+
+def _hidden_height(
+    surfaces: Surfaces, face: FacePlacement, column: NDArray[np.bool_], y: NDArray[np.float32]
+) -> NDArray[np.float32]:
+    clearance = np.where(face.mesh.inside, 0.15 * face.eye_distance, FACE_CLEARANCE)
+    above_chin = np.clip((face.landmarks[CHIN, 1] - y) / face.eye_distance, 0, 1)
+    clearance = np.where(column, clearance + 0.5 * above_chin * face.eye_distance, clearance)
+    return np.minimum(surfaces.body, surfaces.head - clearance).astype(np.float32)
+
+
+def _rim(matte: Matte, face: FacePlacement, y: NDArray[np.float32]) -> NDArray[np.bool_]:
+    """Hair and clothes near the silhouette, clear of the face: where the far side's colours come from."""
+    opaque = matte.alpha > 0.9
+    away = cv2.dilate(face.mesh.inside.astype(np.uint8), np.ones((9, 9), np.uint8)) == 0
+    depth = cv2.distanceTransform((matte.alpha > 0.5).astype(np.uint8), cv2.DIST_L2, 3)
+    rim = opaque & away & (depth < RIM_BAND * face.eye_distance)
+    rim |= opaque & face.body & (y > face.landmarks[CHIN, 1] + 0.5 * face.eye_distance)
+    return rim if rim.sum() > 200 else opaque
