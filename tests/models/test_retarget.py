@@ -1,0 +1,123 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from avatar_core.models.motion_encoder import ActivationSolver
+from avatar_core.models.networks import GAZE, MotionNetworks
+from avatar_core.models.retarget import Retargeter, named_gains
+from avatar_core.motion import ACTIVATION_NAMES, Gains, HeadPose, Motion
+from avatar_core.tracking.face_model import FaceModel
+from avatar_core.tracking.measures import mean_eye_opening, mouth_opening
+from avatar_core.tracking.topology import LEFT_EYE_RING, LOWER_INNER_LIP, RIGHT_EYE_RING
+from tests.conftest import WEIGHTS
+
+INDEX = {name: index for index, name in enumerate(ACTIVATION_NAMES)}
+
+
+@pytest.fixture(scope="module")
+def solver(face_model: FaceModel) -> ActivationSolver:
+    return ActivationSolver(MotionNetworks.load(WEIGHTS / "motion.safetensors"), face_model)
+
+
+@pytest.fixture(scope="module")
+def portrait_neutral(face_model: FaceModel) -> NDArray[np.float64]:
+    """A face that is not the mean: two identity directions away."""
+    basis, spread = face_model.identity_basis, face_model.identity_std
+    return face_model.mean + 1.2 * spread[0] * basis[0] - spread[2] * basis[2]
+
+
+@pytest.fixture(scope="module")
+def retargeter(
+    solver: ActivationSolver, face_model: FaceModel, portrait_neutral: NDArray[np.float64]
+) -> Retargeter:
+    return Retargeter(solver, face_model.mean, portrait_neutral, portrait_neutral)
+
+
+def _motion(neutral: NDArray[np.float64], landmarks: NDArray[np.float64], gains: Gains = Gains()) -> Motion:
+    return Motion(
+        displacement=(landmarks - neutral).astype(np.float32),
+        landmarks=landmarks.astype(np.float32),
+        activations=np.zeros(53, np.float32),
+        gaze=np.zeros((2, 2), np.float32),
+        pose=HeadPose(),
+        gains=gains,
+    )
+
+
+def _shown(
+    solver: ActivationSolver, retargeter: Retargeter, neutral: NDArray[np.float64], motion: Motion | None
+) -> NDArray[np.float64]:
+    source = solver.landmark_displacement(retargeter.source_activations)
+    return neutral + solver.landmark_displacement(retargeter.activations(motion)) - source
+
+
+def _closed(face: NDArray[np.float64]) -> NDArray[np.float64]:
+    closed = face.copy()
+    for ring in (RIGHT_EYE_RING, LEFT_EYE_RING):
+        for k in range(1, 8):
+            closed[ring[8 - k]] = closed[ring[8 + k]]
+    return closed
+
+
+def test_none_and_weight_zero_give_the_photo_itself(retargeter: Retargeter, face_model: FaceModel) -> None:
+    motion = _motion(face_model.mean, _closed(face_model.mean))
+    assert np.array_equal(retargeter.activations(None), retargeter.source_activations)
+    assert np.array_equal(retargeter.activations(motion.faded(0)), retargeter.source_activations)
+
+
+def test_a_driver_at_rest_leaves_the_portrait_at_rest(
+    solver: ActivationSolver, retargeter: Retargeter, face_model: FaceModel, portrait_neutral: NDArray[np.float64]
+) -> None:
+    shown = _shown(solver, retargeter, portrait_neutral, _motion(face_model.mean, face_model.mean))
+    assert np.linalg.norm(shown - portrait_neutral, axis=1).mean() < 0.006
+
+
+def test_closed_lids_of_the_driver_close_the_portraits_own(
+    solver: ActivationSolver, retargeter: Retargeter, face_model: FaceModel, portrait_neutral: NDArray[np.float64]
+) -> None:
+    shown = _shown(solver, retargeter, portrait_neutral, _motion(face_model.mean, _closed(face_model.mean)))
+    assert mean_eye_opening(shown) < 0.25 * mean_eye_opening(portrait_neutral)
+
+
+def test_the_lip_gap_is_passed_on(
+    solver: ActivationSolver, retargeter: Retargeter, face_model: FaceModel, portrait_neutral: NDArray[np.float64]
+) -> None:
+    opened = solver.landmark_displacement(_activation(solver, "jawOpen", 0.7)) + face_model.mean
+    shown = _shown(solver, retargeter, portrait_neutral, _motion(face_model.mean, opened))
+    assert mouth_opening(shown) == pytest.approx(mouth_opening(opened), rel=0.3)
+    assert shown[list(LOWER_INNER_LIP), 1].mean() < portrait_neutral[list(LOWER_INNER_LIP), 1].mean() - 0.05
+
+
+def _activation(solver: ActivationSolver, name: str, value: float) -> NDArray[np.float32]:
+    count = MotionNetworks.load(WEIGHTS / "motion.safetensors").activation_count
+    values = np.zeros(count, np.float32)
+    values[INDEX[name]] = value
+    return values
+
+
+def test_half_weight_is_half_way(retargeter: Retargeter, face_model: FaceModel) -> None:
+    motion = _motion(face_model.mean, _closed(face_model.mean))
+    full, half = retargeter.activations(motion), retargeter.activations(motion.faded(0.5))
+    assert np.allclose(half, 0.5 * (full + retargeter.source_activations), atol=1e-6)
+
+
+def test_named_activations_pass_straight_through(retargeter: Retargeter) -> None:
+    motion = Motion.from_activations({"mouthSmile_L": 0.6, "jawOpen": 0.3}, gaze=(0.2, -0.1))
+    values = retargeter.activations(motion)
+    assert values[INDEX["mouthSmile_L"]] == pytest.approx(0.6)
+    assert values[INDEX["jawOpen"]] == pytest.approx(0.3)
+    assert np.allclose(values[GAZE], [0.2, -0.1, 0.2, -0.1])
+
+
+def test_gains_scale_their_own_region() -> None:
+    factors = named_gains(Gains(expression=2.0, eyes=0.0, mouth=0.5))
+    assert factors[INDEX["eyeBlink_L"]] == 0 and factors[INDEX["browDown_L"]] == 0
+    assert factors[INDEX["jawOpen"]] == 1.0 and factors[INDEX["noseSneer_L"]] == 2.0
+
+
+def test_an_expression_gain_of_zero_stills_the_face(retargeter: Retargeter, face_model: FaceModel) -> None:
+    still = retargeter.target(_motion(face_model.mean, _closed(face_model.mean), Gains(expression=0.0)))
+    rest = retargeter.target(_motion(face_model.mean, face_model.mean, Gains(expression=0.0)))
+    assert np.allclose(still, rest, atol=1e-6)
