@@ -35,14 +35,14 @@ def retargeter(
     return Retargeter(solver, face_model.mean, portrait_neutral, portrait_neutral)
 
 
-def _motion(neutral: NDArray[np.float64], landmarks: NDArray[np.float64], gains: Gains = Gains()) -> Motion:
+def _motion(neutral: NDArray[np.float64], landmarks: NDArray[np.float64], gains: Gains | None = None) -> Motion:
     return Motion(
         displacement=(landmarks - neutral).astype(np.float32),
         landmarks=landmarks.astype(np.float32),
         activations=np.zeros(53, np.float32),
         gaze=np.zeros((2, 2), np.float32),
         pose=HeadPose(),
-        gains=gains,
+        gains=gains or Gains(),
     )
 
 
