@@ -18,6 +18,7 @@ from typing import NoReturn
 from app.background import parse_background
 from app.config import AppConfig, load_config
 from app.errors import ConfigError
+from app.native_chatter import without_native_chatter
 from avatar_core.errors import AvatarError
 
 BAD_INPUT = 2
@@ -65,7 +66,12 @@ def build_parser() -> argparse.ArgumentParser:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the program; returns the exit code."""
-    logging.basicConfig(level=logging.WARNING, format="%(message)s")
+    with without_native_chatter():
+        logging.basicConfig(level=logging.WARNING, format="%(message)s")
+        return _guarded(arguments)
+
+
+def _guarded(arguments: Sequence[str] | None) -> int:
     try:
         return _run(build_parser().parse_args(arguments))
     except AvatarError as error:

@@ -53,10 +53,11 @@ def test_a_bad_photo_ends_with_one_line_and_code_2(
 ) -> None:
     out = tmp_path / "out.mp4"
     assert main(["--headless", "--source", str(sources / name), "--frames", "2", "--out", str(out)]) == 2
-    complaints = [line for line in capfd.readouterr().err.splitlines() if line.startswith("error: ")]
-    assert len(complaints) == 1
-    assert name in complaints[0]
-    assert trouble in complaints[0]
+    lines = capfd.readouterr().err.splitlines()
+    assert len(lines) == 1, lines
+    assert lines[0].startswith("error: ")
+    assert name in lines[0]
+    assert trouble in lines[0]
     assert list(tmp_path.iterdir()) == []
 
 

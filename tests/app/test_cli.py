@@ -71,22 +71,8 @@ def test_help_names_every_argument_of_the_documentation(capsys: pytest.CaptureFi
         main(["--help"])
     assert ended.value.code == 0
     text = capsys.readouterr().out
-    for name in [
-        "--source",
-        "--driver",
-        "--device",
-        "--headless",
-        "--out",
-        "--yaw",
-        "--pitch",
-        "--turntable",
-        "--size",
-        "--background",
-        "--report",
-        "--seconds",
-        "--frames",
-        "--config",
-        "--list-cameras",
-        "--no-mark",
-    ]:
-        assert name in text
+    for name in (
+        "source", "driver", "device", "headless", "out", "yaw", "pitch", "turntable", "size", "background", "report",
+        "seconds", "frames", "config", "list-cameras", "no-mark",
+    ):  # fmt: skip
+        assert f"--{name}" in text
