@@ -17,7 +17,7 @@ from avatar_core.engine import AvatarEngine
 from avatar_core.errors import NoFaceError
 from avatar_core.evaluation.metrics import correlation_and_slope, jitter, psnr, ssim
 from avatar_core.evaluation.sheets import tile
-from avatar_core.lift.crop import crop_transform
+from avatar_core.lift import lift
 from avatar_core.tracking.face_model import image_to_axes_up
 from avatar_core.tracking.landmarker import Landmarker
 from avatar_core.tracking.measures import brow_raise, mean_eye_opening, mouth_opening, mouth_width
@@ -75,10 +75,7 @@ def self_reenact(engine: AvatarEngine, path: Path, limit: int = 150, columns: in
     if not frames:
         raise NoFaceError(f"{path}: no frame can be read")
     avatar = engine.encode(frames[0])
-    finder = PhotoFaceFinder(engine.face_model)
-    to_crop = crop_transform(finder.find(frames[0]).landmarks)
-    finder.close()
-
+    to_crop = _pixel_transform(engine, frames[0])
     engine.track.reset()
     driver_faces, shown_faces, shown_pictures, wanted_pictures, boxes, kept = [], [], [], [], [], []
     with Landmarker(video=True) as detector:
@@ -129,6 +126,15 @@ def self_reenact(engine: AvatarEngine, path: Path, limit: int = 150, columns: in
         slope,
         rows,
     )
+
+
+def _pixel_transform(engine: AvatarEngine, frame: NDArray[np.uint8]) -> NDArray[np.float64]:
+    """(2, 3) frame pixels to crop pixels for OpenCV, which counts from pixel centres."""
+    finder = PhotoFaceFinder(engine.face_model)
+    transform = lift(frame, finder.find(frame).landmarks, engine.face_model).image_to_crop.copy()
+    finder.close()
+    transform[:, 2] += 0.5 * transform[:, :2].sum(1) - 0.5
+    return transform
 
 
 def still_jitter(engine: AvatarEngine, avatar: Avatar, frame: NDArray[np.uint8]) -> float:
