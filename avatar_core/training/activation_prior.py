@@ -26,9 +26,9 @@ _ANTAGONISTS = (
     ("mouthPucker", "mouthStretch_L"), ("mouthPucker", "mouthStretch_R"), ("browInnerUp_L", "browDown_L"),
     ("browInnerUp_R", "browDown_R"), ("jawOpen", "mouthClose"),
 )  # fmt: skip
-ANTAGONIST_COST = 20.0
+ANTAGONIST_COST = 5.0
 COUPLING_COST = 8.0
-SPARSITY_COST = 1.5
+SPARSITY_COST = 0.5
 GAZE_SPREAD = 0.3  # radians
 RESIDUAL_LIMIT = 3.0
 _GENEROUS = ("browInnerUp", "browOuterUp", "UpperUp", "mouthSmile")

@@ -121,7 +121,7 @@ def train(arguments: argparse.Namespace) -> MotionNetworks:
         log.write(trainer.steps_done, trainer.seconds_done)
     finally:
         log.close()
-    trainer.save_checkpoint(checkpoint)
+        trainer.save_checkpoint(checkpoint)
     networks = trainer.export()
     networks.save(
         arguments.out,

@@ -59,6 +59,10 @@ def initialise(networks: MotionNetworks) -> None:
     nn.init.normal_(networks.code.weight, std=0.4)
     nn.init.zeros_(descriptors.jaw_warp.output.weight)
     nn.init.zeros_(descriptors.jaw_warp.output.bias)
+
+
+def set_prior(networks: MotionNetworks) -> None:
+    """Store what the solver has to know about activations."""
     precision, sparsity, upper = prior(networks.residual_count)
     networks.activation_precision.copy_(torch.from_numpy(precision))
     networks.activation_sparsity.copy_(torch.from_numpy(sparsity))
@@ -127,6 +131,7 @@ class MotionTrainer:
         networks.load_state_dict(self.networks.state_dict())
         with torch.no_grad():
             networks.code.weight.mul_(self._gain)
+            set_prior(networks)
         return networks.eval()
 
     def save_checkpoint(self, path: Path) -> None:

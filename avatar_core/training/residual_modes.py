@@ -43,6 +43,8 @@ def landmark_modes(
         rows.append((both * weight).reshape(len(both), -1) / np.sqrt(len(both)))
     stacked = np.concatenate(rows) / np.sqrt(len(rows))
     _, singular, directions = np.linalg.svd(stacked, full_matrices=False)
+    signs = np.sign(directions @ np.random.default_rng(0).normal(size=directions.shape[1]))  # the same on every machine
+    directions = directions * signs[:, None]
     modes = (singular[:count, None] * directions[:count]).reshape(-1, MESH_COUNT, 3) / weight
     return modes * np.clip(landmark_weights()[:MESH_COUNT] / FULL_TRUST, 0, 1)[:, None]
 
