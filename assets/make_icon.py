@@ -34,7 +34,7 @@ def draw_icon(side: int = _SIDE) -> NDArray[np.uint8]:
 def _dots() -> list[tuple[float, float, float, NDArray[np.float64]]]:
     """Dots (x, y, radius, colour), all but the colour in shares of the side, inside a head, a neck and shoulders."""
     random = np.random.default_rng(_SEED)
-    dots = []
+    dots: list[tuple[float, float, float, NDArray[np.float64]]] = []
     while len(dots) < _DOTS:
         x, y = random.uniform(0.05, 0.95, 2)
         head = ((x - 0.5) / 0.205) ** 2 + ((y - 0.385) / 0.265) ** 2 < 1.0

@@ -112,7 +112,15 @@ class Actions:
     # --- driver and view --------------------------------------------------------------------------------------------
 
     def calibrate(self) -> None:
-        self._session.calibrate()
+        """Take the driver's present face as neutral, and say so."""
+        status = self._session.status()
+        if status.driver_kind == "performance":
+            self._tell("info", "The scripted performance needs no calibration.")
+        elif status.face != "tracking":
+            self._tell("warning", "No face is tracked now. Look at the camera with a relaxed face and calibrate again.")
+        else:
+            self._session.calibrate()
+            self._tell("info", "Calibrated: this expression and head pose are neutral now.")
 
     def toggle_pause(self) -> None:
         self.control(paused=not self._session.controls.paused)

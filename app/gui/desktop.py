@@ -1,4 +1,4 @@
-"""What the desktop tells a window that Dear PyGui does not: content scale, who draws, and whether there is a display.
+"""What the desktop tells a window that Dear PyGui does not: content scale, work area, and who draws.
 
 Dear PyGui carries GLFW inside its own library on Linux and macOS and exports it; everything here goes through that,
 on the main thread, and answers with a harmless default where it cannot.
@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import ctypes
 import logging
-import os
 import sys
 
 import dearpygui._dearpygui as binding
@@ -18,13 +17,6 @@ _log = logging.getLogger(__name__)
 _GL_RENDERER = 0x1F01  # of glGetString
 _SOFTWARE_RENDERERS = ("llvmpipe", "softpipe", "swrast", "software rasterizer", "swiftshader", "gdi generic")
 _PLATFORM_HANDLE_OFFSET = 88  # bytes, of ImGuiViewport.PlatformHandle in Dear PyGui 2.3.1 on 64-bit systems
-
-
-def missing_display() -> str | None:
-    """Why no window can open here, or None. Must be asked first: without a display GLFW aborts the whole process."""
-    if sys.platform.startswith("linux") and not os.environ.get("DISPLAY"):
-        return "no display: neither a desktop session nor an X server is set in DISPLAY"
-    return None
 
 
 def is_software_renderer(renderer: str) -> bool:

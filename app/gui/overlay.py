@@ -78,9 +78,10 @@ class Overlay:
             self._pill(state.width / 2.0, top, "Face lost · easing to neutral", WARNING, align=0.5)
         if not state.has_avatar and state.encoding is None:
             self._invitation(state)
-        bottom = state.height - edge
+        bottom: float = state.height - edge
         if state.encoding is not None:
-            bottom = self._progress(state, *state.encoding) - self._look.px(10)
+            top = self._progress(state, *state.encoding)
+            bottom = top - self._look.px(10) if state.has_avatar else bottom
         for toast in reversed(state.toasts):
             bottom = self._toast(state, toast, bottom) - self._look.px(8)
         if state.hint_shown and state.has_avatar and not state.toasts and state.encoding is None:
@@ -112,6 +113,8 @@ class Overlay:
         look = self._look
         width, height = min(look.px(380), state.width - 2 * look.px(_EDGE)), look.px(56)
         x, y = (state.width - width) / 2.0, state.height - look.px(_EDGE) - height
+        if not state.has_avatar:
+            y = (state.height - height) / 2.0
         inner, right = x + look.px(16), x + width - look.px(16)
         self._box(x, y, width, height, _CARD, look.px(10))
         percent = f"{100 * min(1.0, max(0.0, fraction)):.0f} %"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import dearpygui.dearpygui as dpg
 import numpy as np
 from numpy.typing import NDArray
@@ -77,7 +79,7 @@ class SourcePanel:
         self._facts["Name"].show(status.avatar_name or "–")
         self._facts["Gaussians"].show(f"{status.gaussian_count:,}".replace(",", " ") if status.gaussian_count else "–")
         self._facts["Built in"].show(f"{status.encode_seconds:.2f} s" if status.encode_seconds else "–")
-        self._facts["Device"].show(status.device_report.split(":")[0] if status.device_report else "–")
+        self._facts["Device"].show(re.split(r"\s*[:;(]", status.device_report)[0] or "–")
         hovered = bool(dpg.is_item_hovered(self._drop_zone))
         if hovered != self._drop_hovered:
             self._drop_hovered = hovered

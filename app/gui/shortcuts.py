@@ -44,6 +44,8 @@ SHORTCUTS = (
     Shortcut("leave_fullscreen", "Escape"),
 )
 
+_CONTROLS = frozenset((dpg.mvKey_LControl, dpg.mvKey_RControl, dpg.mvKey_LWin, dpg.mvKey_RWin))
+
 
 class Keyboard:
     """Calls an action once per key press: holding a key repeats nothing, typing in a field triggers nothing.
@@ -65,8 +67,8 @@ class Keyboard:
         if key in self._held:
             return
         self._held.add(key)
-        control = any(dpg.is_key_down(modifier) for modifier in (dpg.mvKey_ModCtrl, dpg.mvKey_ModSuper))
-        action = self._table.get((key, control))
+        # Of the presses reported so far, not `is_key_down`: a quick Ctrl+R is over before its callback runs.
+        action = self._table.get((key, not self._held.isdisjoint(_CONTROLS)))
         if action is not None and not self._typing():
             self._actions[action]()
 

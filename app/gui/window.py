@@ -18,10 +18,11 @@ from typing import TYPE_CHECKING, Any
 import dearpygui.dearpygui as dpg
 
 from app.config import AppConfig
+from app.display import display_obstacle
 from app.gui import layout
 from app.gui.actions import Actions
 from app.gui.bars import TITLE, Header, StatusBar
-from app.gui.desktop import Desktop, is_software_renderer, missing_display
+from app.gui.desktop import Desktop, is_software_renderer
 from app.gui.dialogs import FileDialogs
 from app.gui.drop import FileDrop
 from app.gui.pacing import Pacer
@@ -49,9 +50,9 @@ def run_window(session: Session, config: AppConfig) -> int:
 
     The caller closes the session. SIGTERM and SIGINT end the loop as closing the window does.
     """
-    problem = missing_display()
-    if problem is not None:
-        print(f"The window cannot open: {problem}.", file=sys.stderr)
+    obstacle = display_obstacle()  # asked first: without a display the window library aborts the whole process
+    if obstacle is not None:
+        print(obstacle, file=sys.stderr)
         return 2
     dpg.create_context()
     try:
