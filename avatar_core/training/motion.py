@@ -14,6 +14,7 @@ from __future__ import annotations
 import argparse
 import csv
 import logging
+import signal
 import sys
 import time
 from collections.abc import Sequence
@@ -138,6 +139,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Entry point; returns the exit status."""
     options = parse(arguments)
     torch.set_num_threads(max(1, options.threads))
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # stopped from outside: still leave a checkpoint
     options.work.mkdir(parents=True, exist_ok=True)
     handlers: list[logging.Handler] = [logging.StreamHandler(sys.stdout)]
     if options.evaluate is None:

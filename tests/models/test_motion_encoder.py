@@ -52,9 +52,7 @@ def test_landmarks_move_as_gaussians_on_the_mean_face_would(
     activations = _named(solver, jawOpen=0.6, eyeBlink_L=0.9, mouthSmile_R=0.5)
     with torch.no_grad():
         change = trained.change(f, m, torch.zeros(solver.activation_count), torch.from_numpy(activations))
-    np.testing.assert_allclose(
-        solver.landmark_displacement(activations), change[:, RAW_POSITION].numpy(), atol=2e-5
-    )
+    np.testing.assert_allclose(solver.landmark_displacement(activations), change[:, RAW_POSITION].numpy(), atol=2e-5)
 
 
 def test_no_displacement_gives_no_activation(solver: ActivationSolver) -> None:

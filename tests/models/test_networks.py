@@ -101,9 +101,7 @@ def test_a_truncated_file_is_refused(networks: MotionNetworks, tmp_path: Path) -
 def test_another_shape_is_named(networks: MotionNetworks, tmp_path: Path) -> None:
     tensors = networks.state_dict()
     tensors["code.bias"] = torch.zeros(3)
-    write_tensors(
-        tmp_path / "m.safetensors", tensors, {"format": FORMAT, "version": "1", "residual_count": "5"}
-    )
+    write_tensors(tmp_path / "m.safetensors", tensors, {"format": FORMAT, "version": "1", "residual_count": "5"})
     with pytest.raises(WeightsError, match=r"code\.bias has shape \(3,\), expected \(512,\)"):
         MotionNetworks.load(tmp_path / "m.safetensors")
 

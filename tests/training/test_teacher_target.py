@@ -129,4 +129,4 @@ def test_blinks_close_the_eye_of_their_own_side(teacher: Teacher) -> None:
     closure = TargetMaker(teacher).closure(torch.cat([_one(eyeBlink_R=1.0), _one(eyeBlink_L=1.0)]))
     assert closure[0, 0] > 0.98 > 0.1 > closure[0, 1].abs()
     assert closure[1, 1] > 0.98 > 0.1 > closure[1, 0].abs()
-    assert BLINKS == (ACTIVATION_NAMES.index("eyeBlink_R"), ACTIVATION_NAMES.index("eyeBlink_L"))
+    assert (ACTIVATION_NAMES.index("eyeBlink_R"), ACTIVATION_NAMES.index("eyeBlink_L")) == BLINKS
