@@ -65,11 +65,11 @@ def _blend_tile(records, keys, start, stop, left, top, width, height, image, buf
     them first lets the cache misses overlap.
     """
     for row in range(rec.TILE_HEIGHT):
-        o = u64(row * _ROW)
+        line = u64(row * _ROW)
         for x in range(_PLANE):
-            buffer[o + u64(x)] = f32(1)
+            buffer[line + u64(x)] = f32(1)
         for x in range(_PLANE, _ROW):
-            buffer[o + u64(x)] = f32(0)
+            buffer[line + u64(x)] = f32(0)
     count = stop - start
     for k in range(count):
         source = (keys[u64(start + k)] & RECORD_MASK) * u64(rec.RECORD_SIZE)
@@ -103,9 +103,9 @@ def _blend_tile(records, keys, start, stop, left, top, width, height, image, buf
     columns_inside = min(rec.TILE_WIDTH, width - left)
     for row in range(min(rec.TILE_HEIGHT, height - top)):
         line = u64(row * _ROW)
-        target = u64(((top + row) * width + left) * 4)
+        pixel = u64(((top + row) * width + left) * 4)
         for x in range(columns_inside):
-            i, e = line + u64(x), target + u64(4) * u64(x)
+            i, e = line + u64(x), pixel + u64(4) * u64(x)
             image[e] = buffer[i + u64(_PLANE)]
             image[e + u64(1)] = buffer[i + u64(2 * _PLANE)]
             image[e + u64(2)] = buffer[i + u64(3 * _PLANE)]

@@ -1,0 +1,158 @@
+"""The compiled CPU path of the animator: folded networks, packed once per avatar, run tile by tile.
+
+Gaussians that no expression moves visibly (hair, body, back of the head) are found once per avatar by trying strong
+random expressions; they stand last and follow the head pose alone, without the networks.
+"""
+
+from __future__ import annotations
+
+import threading
+
+import numba
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from scipy.spatial.transform import Rotation
+
+from avatar_core.avatar import Avatar
+from avatar_core.camera import DEFAULT_FOV, DEFAULT_RADIUS, focal_from_fov
+from avatar_core.gaussians import COLOR, MEAN, OPACITY, QUATERNION, SCALE, Gaussians
+from avatar_core.models.animator_folding import FoldedNetworks
+from avatar_core.models.animator_kernels import LOCAL_SIZE, POSE_SIZE, animate, decode
+from avatar_core.models.animator_layout import (
+    HIDDEN_GROUP,
+    OUTPUT_GROUP,
+    ROWS,
+    aligned,
+    fastest_precision,
+    pack_rows,
+    pack_weights,
+    tile_count,
+)
+from avatar_core.models.gaussian_decoder import RAW_CHANNELS
+from avatar_core.models.motion_decoder import HIDDEN_SIZE
+from avatar_core.models.networks import FIRST_RESIDUAL, GAZE, NAMED_COUNT, MotionNetworks
+from avatar_core.motion import HeadPose
+from avatar_core.rendering.jit import thread_limit
+
+_PIXEL = DEFAULT_RADIUS / (focal_from_fov(DEFAULT_FOV) * 512)  # head-space units of a pixel, 512-pixel picture
+_STILL_POSITION = 0.1 * _PIXEL
+_STILL_LOG_SCALE = 0.02
+_STILL_QUATERNION = 0.005
+_STILL_OPACITY = 0.02  # of the logit; at most 0.005 of the opacity
+_STILL_COLOR = 0.004  # one step of 8 bits
+_PROBES = 8
+_PROBE_GAZE = 0.5  # radians
+_PROBE_RESIDUAL = 1.5  # standard deviations
+
+
+class CpuAnimator:
+    """Animates an avatar on the CPU.
+
+    Attributes:
+        precision: "bf16" or "fp32", of the first two layers' products; all else is float32.
+        order: (N,) the avatar's Gaussian behind each output column.
+        moving: how many of them go through the networks; they come first.
+    """
+
+    def __init__(
+        self, avatar: Avatar, networks: MotionNetworks, precision: str | None = None, workers: int | None = None
+    ) -> None:
+        self.precision = precision or fastest_precision()
+        self._workers = workers or thread_limit()
+        self._turn = threading.Lock()
+        self._tickets = np.zeros(1, np.int64)
+        self._allocate_scratch()
+
+        source = np.asarray(avatar.source_activations, np.float32)
+        self._folded = FoldedNetworks.of(networks, source, avatar.canonical_to_head)
+        self._second = pack_weights(self._folded.second, HIDDEN_GROUP, self.precision)
+        self._third = pack_weights(self._folded.third, OUTPUT_GROUP, "fp32")
+        rounding = torch.bfloat16 if self.precision == "bf16" else torch.float32
+        constants = self._folded.constants(avatar.f, avatar.m, networks, source, rounding)
+        self._centre = constants.centre
+        self._motion = pack_rows(constants.normalised, self.precision)
+        self._constant = pack_rows(constants.constant, self.precision)
+
+        moves = self._moving_rows(source, len(avatar))
+        self.order = np.concatenate([np.flatnonzero(moves), np.flatnonzero(~moves)])
+        self.moving = int(moves.sum())
+        kept = self.order[: self.moving]
+        self._motion = pack_rows(constants.normalised[kept], self.precision)
+        self._constant = pack_rows(constants.constant[kept], self.precision)
+        self._rest_change = self._decode(source)
+
+        rest = avatar.rest.float().numpy()[:, self.order]
+        self._rest = np.ascontiguousarray(rest)
+        self._rest[SCALE] = np.exp(rest[SCALE])
+        self._neck = np.ascontiguousarray(avatar.neck_weight.float().numpy()[self.order])
+        self._pivot = np.asarray(avatar.pivot, np.float32)
+        # Scale, opacity and colour of the Gaussians that stay still are written here once.
+        self._planar = self._rest.copy()
+        self._planar[OPACITY] = torch.sigmoid(torch.from_numpy(rest[OPACITY])).numpy()
+        self._planar[COLOR] = np.clip(rest[COLOR], 0.0, 1.0)
+
+    def animate(self, activations: NDArray[np.float32], pose: HeadPose) -> Gaussians:
+        """The avatar under ``activations`` (A,) and ``pose``; the buffer is reused by the next call."""
+        weights, bias = self._first_layer(activations)
+        with self._turn:
+            numba.set_num_threads(min(self._workers, thread_limit()))
+            self._tickets[0] = 0
+            animate(
+                self.moving, self._motion, weights, bias, self._centre, self._constant, self._second, self._third,
+                self._rest_change, self._rest, self._neck, self._packed_pose(pose),
+                self._sums, self._hidden, self._middle, self._local, self._planar, self._tickets,
+            )  # fmt: skip
+        return Gaussians(torch.from_numpy(self._planar))
+
+    def _allocate_scratch(self) -> None:
+        dtype, packing = (np.int32, 2) if self.precision == "bf16" else (np.float32, 1)
+        self._sums = aligned((self._workers, HIDDEN_GROUP * ROWS), np.float32)
+        self._hidden = aligned((self._workers, HIDDEN_SIZE // packing * ROWS), dtype)
+        self._middle = aligned((self._workers, HIDDEN_SIZE * ROWS), np.float32)
+        self._local = aligned((self._workers, LOCAL_SIZE), np.float32)
+
+    def _first_layer(self, activations: NDArray[np.float32]) -> tuple[NDArray, NDArray[np.float32]]:
+        weights, bias = self._folded.first_layer(activations)
+        return pack_weights(weights, HIDDEN_GROUP, self.precision), bias.astype(np.float32)
+
+    def _decode(self, activations: NDArray[np.float32]) -> NDArray[np.float32]:
+        """What the networks give for the packed Gaussians: (tiles, 14, ROWS)."""
+        weights, bias = self._first_layer(activations)
+        output = aligned((self._motion.shape[0], RAW_CHANNELS, ROWS), np.float32)
+        with self._turn:
+            numba.set_num_threads(min(self._workers, thread_limit()))
+            self._tickets[0] = 0
+            decode(
+                self._motion, weights, bias, self._centre, self._constant, self._second, self._third,
+                self._sums, self._hidden, self._middle, output, self._tickets,
+            )  # fmt: skip
+        return output
+
+    def _moving_rows(self, source: NDArray[np.float32], count: int) -> NDArray[np.bool_]:
+        """(N,) whether any of a few strong random expressions changes a Gaussian visibly."""
+        tiles = tile_count(count)
+        limit = np.empty(RAW_CHANNELS, np.float32)
+        limit[MEAN], limit[SCALE], limit[QUATERNION] = _STILL_POSITION, _STILL_LOG_SCALE, _STILL_QUATERNION
+        limit[OPACITY], limit[COLOR] = _STILL_OPACITY, _STILL_COLOR
+        at_rest = self._decode(source)
+        moves = np.zeros((tiles, ROWS), bool)
+        random = np.random.default_rng(0)
+        for _ in range(_PROBES):
+            probe = np.zeros(len(source), np.float32)
+            probe[:NAMED_COUNT] = random.integers(0, 2, NAMED_COUNT)
+            probe[GAZE] = random.uniform(-_PROBE_GAZE, _PROBE_GAZE, GAZE.stop - GAZE.start)
+            residuals = len(source) - FIRST_RESIDUAL
+            probe[FIRST_RESIDUAL:] = random.uniform(-_PROBE_RESIDUAL, _PROBE_RESIDUAL, residuals)
+            moves |= (np.abs(self._decode(probe) - at_rest) > limit[:, None]).any(axis=1)
+        return moves.reshape(-1)[:count]
+
+    def _packed_pose(self, pose: HeadPose) -> NDArray[np.float32]:
+        vector = Rotation.from_matrix(pose.rotation).as_rotvec()
+        angle = float(np.linalg.norm(vector))
+        packed = np.empty(POSE_SIZE, np.float32)
+        packed[:3] = vector / angle if angle > 0 else 0.0
+        packed[3] = 0.5 * angle
+        packed[4:7] = self._pivot
+        packed[7:10] = pose.translation
+        return packed
