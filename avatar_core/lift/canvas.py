@@ -51,7 +51,9 @@ def cut_canvas(image: NDArray[np.uint8], landmarks: NDArray[np.floating]) -> Can
     points = np.asarray(landmarks, np.float64)
     centre, side = _crop_square(points)
     scale = CROP_SIZE / side
-    to_crop = np.array([[scale, 0.0, CROP_SIZE / 2 - scale * centre[0]], [0.0, scale, CROP_SIZE / 2 - scale * centre[1]]])
+    to_crop = np.zeros((2, 3))
+    to_crop[[0, 1], [0, 1]] = scale
+    to_crop[:, 2] = CROP_SIZE / 2 - scale * centre
     offset = np.array([MARGIN_LEFT, MARGIN_TOP])
     picture, valid = _resample(image, scale, to_crop[:, 2] + offset)
     placed = points.copy()
@@ -123,4 +125,5 @@ def project(points: NDArray[np.floating]) -> NDArray[np.float64]:
 def pixel_grid(size: int = CANVAS_SIZE) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """x and y (size, size) of the pixel centres."""
     centres = np.arange(size, dtype=np.float32) + np.float32(0.5)
-    return np.broadcast_to(centres[None, :], (size, size)).copy(), np.broadcast_to(centres[:, None], (size, size)).copy()
+    x, y = np.meshgrid(centres, centres)
+    return x, y

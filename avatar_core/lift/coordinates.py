@@ -5,6 +5,8 @@ In: head-space points of a canvas map and `FacePlacement`. Out: maps or rows of 
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -26,21 +28,25 @@ SHOULDER_START, SHOULDER_SLOPE = 0.6, 0.5
 THROAT_WIDTH, THROAT_LOW = 0.62, -1.75  # |x| and y of the skin below the chin that the jaw pulls along
 
 
-def registration(face: FacePlacement, mean: NDArray[np.floating]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """u (S, S, 3) inside the mesh, and the offset (S, S, 3) to add to canonical position outside, fading away."""
+@dataclass(frozen=True)
+class Registration:
+    """u (S, S, 3) inside the mesh; offset (S, S, 3) from canonical position to u outside, fading away; distance (S, S)
+    to the mesh in inter-ocular distances, 0 inside."""
+
+    u: NDArray[np.float32]
+    offset: NDArray[np.float32]
+    distance: NDArray[np.float32]
+
+
+def register(face: FacePlacement, mean: NDArray[np.floating]) -> Registration:
+    """Where every pixel lies on the mean face (478, 3): exact inside the mesh, a smooth continuation outside."""
     inside = face.mesh.inside
     u = face.mesh.interpolate(mean)
-    residual = face.mesh.interpolate(np.asarray(mean) - face.canonical)
+    residual = np.where(inside[..., None], u - face.mesh.interpolate(face.canonical), 0)
     offset = push_pull(residual, inside.astype(np.float32))
     distance = cv2.distanceTransform((~inside).astype(np.uint8), cv2.DIST_L2, 5) / face.eye_distance
     offset *= np.exp(-((distance / OUTLINE_REACH) ** 2))[..., None]
-    return u, offset.astype(np.float32)
-
-
-def outside_distance(face: FacePlacement) -> NDArray[np.float32]:
-    """Distance (S, S) to the face mesh, inter-ocular distances, 0 inside."""
-    distance = cv2.distanceTransform((~face.mesh.inside).astype(np.uint8), cv2.DIST_L2, 5)
-    return (distance / face.eye_distance).astype(np.float32)
+    return Registration(u, offset.astype(np.float32), distance.astype(np.float32))
 
 
 def head_part(

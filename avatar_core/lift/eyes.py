@@ -97,7 +97,10 @@ def _eyeball(
     straight = (gaze.T @ direction).T + EYEBALL_CENTRES[side]
     resting = direction.T + EYEBALL_CENTRES[side]
     count = len(points)
-    return Layer(
+    visible = _sample(opening.astype(np.float32), inner_x, inner_y).reshape(-1)
+    around = cv2.GaussianBlur(opening.astype(np.float32), (0, 0), max(0.03 * face.eye_distance, 1.0))
+    kept = ball | (_sample(around, inner_x, inner_y).reshape(-1) > 0.1)
+    layer = Layer(
         position=points,
         across=across.reshape(-1, 3),
         upward=upward.reshape(-1, 3),
@@ -106,7 +109,9 @@ def _eyeball(
         u=np.where(ball[:, None], straight, resting).astype(np.float32),
         part=np.where(ball, PART_NAMES.index(part_name), _EYE_SOCKET).astype(np.uint8),
         neck_weight=np.ones(count, np.float32),
+        seen=visible > 0.5,
     )
+    return layer.take(kept)
 
 
 def _window(outline: NDArray[np.floating], unit: float, size: int) -> _Window:

@@ -19,6 +19,12 @@ GUIDED_RADIUS = 10  # pixels
 GUIDED_EPSILON = 4e-5 * 255**2
 LOWEST, SPAN = 0.34, 0.56
 """The guided filter leaves a grey veil: coverage is its value from LOWEST to LOWEST + SPAN, as a smoothstep."""
+BAND = 6  # pixels on both sides of the rim where colour decides
+LOW_CONTRAST, HIGH_CONTRAST = 0.02, 0.10
+"""Squared RGB distance of person and background from which colour is believed, and believed fully."""
+COLOUR_SHARE = 0.85
+OWN_FROM, OWN_FULLY = 0.45, 0.85  # coverage between which a rim pixel's colour is trusted to be the person's
+FAINT = 0.02  # coverage below which a pixel gets no Gaussian
 CORE_COVERAGE = 0.97  # above it a pixel's own colour is the person's
 
 
@@ -48,7 +54,8 @@ def cut_out(canvas: Canvas, face: NDArray[np.bool_]) -> Matte:
     foreground, _ = _split_colours(picture, alpha)
     core = (cv2.erode((alpha > CORE_COVERAGE).astype(np.uint8), np.ones((5, 5), np.uint8)) > 0) | face
     inward = push_pull(foreground, core.astype(np.float32))
-    own = np.clip(1.6 * cv2.GaussianBlur(core.astype(np.float32), (0, 0), 1.5), 0, 1)[..., None]
+    own = np.clip((alpha - OWN_FROM) / (OWN_FULLY - OWN_FROM), 0, 1)
+    own = np.maximum(own, face)[..., None]
     colours = foreground * own + inward * (1 - own)
     return Matte(alpha, np.clip(colours, 0, 1), _inpaint(picture, alpha, canvas.valid))
 
@@ -57,7 +64,7 @@ def _coverage(canvas: Canvas, face: NDArray[np.bool_]) -> NDArray[np.float32]:
     probability = segment(canvas.image)
     refined = cv2.ximgproc.guidedFilter(canvas.image, probability, GUIDED_RADIUS, GUIDED_EPSILON)
     alpha = np.clip((refined - LOWEST) / SPAN, 0, 1)
-    alpha = alpha * alpha * (3 - 2 * alpha)
+    alpha = _sharpen_by_colour(canvas.image, alpha * alpha * (3 - 2 * alpha), canvas.valid)
     certain = cv2.erode(face.astype(np.uint8), np.ones((5, 5), np.uint8)) > 0
     alpha = np.where(certain, np.float32(1), alpha).astype(np.float32)
     _, component = cv2.connectedComponents((alpha > 0.15).astype(np.uint8))
@@ -65,6 +72,29 @@ def _coverage(canvas: Canvas, face: NDArray[np.bool_]) -> NDArray[np.float32]:
     keep[np.unique(component[face & (alpha > 0.15)])] = True
     keep[0] = False
     return alpha * keep[component]
+
+
+def _sharpen_by_colour(
+    image: NDArray[np.uint8], alpha: NDArray[np.float32], valid: NDArray[np.bool_]
+) -> NDArray[np.float32]:
+    """Coverage near the rim from each pixel's place between the colours inside and outside, where those differ."""
+    picture = image.astype(np.float32) / np.float32(255)
+    brush = np.ones((2 * BAND + 1, 2 * BAND + 1), np.uint8)
+    inside = cv2.erode((alpha > 0.9).astype(np.uint8), brush) > 0
+    outside = (cv2.dilate((alpha > 0.1).astype(np.uint8), brush) == 0) & valid
+    if not inside.any() or not outside.any():
+        return alpha
+    band = ~inside & ~(cv2.dilate((alpha > 0.1).astype(np.uint8), brush) == 0)
+    ahead, behind = push_pull(picture, inside.astype(np.float32)), push_pull(picture, outside.astype(np.float32))
+    axis = ahead - behind
+    contrast = (axis * axis).sum(-1)
+    share = np.clip(((picture - behind) * axis).sum(-1) / np.maximum(contrast, 1e-4), 0, 1)
+    off_axis = picture - behind - share[..., None] * axis
+    trust = np.clip((contrast - LOW_CONTRAST) / (HIGH_CONTRAST - LOW_CONTRAST), 0, 1)
+    trust *= np.exp(-(off_axis * off_axis).sum(-1) / (0.25 * contrast + 1e-4))
+    by_colour = cv2.ximgproc.guidedFilter(image, share.astype(np.float32), 3, GUIDED_EPSILON)
+    mixed = alpha + COLOUR_SHARE * trust * (by_colour - alpha)
+    return np.where(band, np.clip(mixed, 0, 1), alpha).astype(np.float32)
 
 
 def _split_colours(

@@ -7,6 +7,7 @@ so that maps go on smoothly across them.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import cv2
 import numpy as np
@@ -57,13 +58,13 @@ def _strip(ring: tuple[int, ...]) -> list[tuple[int, int, int]]:
     pairs += [(ring[half - k], ring[(half + k) % len(ring)]) for k in range(1, half)]
     pairs.append((ring[0], ring[0]))
     triangles: list[tuple[int, int, int]] = []
-    for (upper, lower), (next_upper, next_lower) in zip(pairs[:-1], pairs[1:], strict=True):
+    for (upper, lower), (next_upper, next_lower) in pairwise(pairs):
         triangles += [(upper, lower, next_upper), (lower, next_lower, next_upper)]
     return [triangle for triangle in triangles if len(set(triangle)) == 3]
 
 
-HOLES = {"right_eye": RIGHT_EYE_RING, "left_eye": LEFT_EYE_RING, "mouth": INNER_LIPS}
-_HOLE_TRIANGLES = np.array(sum((_strip(ring) for ring in HOLES.values()), []), np.int32)
+HOLES = (RIGHT_EYE_RING, LEFT_EYE_RING, INNER_LIPS)
+_HOLE_TRIANGLES = np.concatenate([np.array(_strip(ring), np.int32) for ring in HOLES])
 CLOSED_TRIANGLES = np.concatenate([TRIANGLES, _HOLE_TRIANGLES])
 """The mesh with its three holes closed."""
 

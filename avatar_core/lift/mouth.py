@@ -29,7 +29,7 @@ UPPER_GUMS, LOWER_GUMS, TONGUE, SOCKET, UPPER_TEETH, LOWER_TEETH = (
 
 LIP_LINE = -0.70  # canonical y where the lips meet on the mean face
 ARCH_FRONT_UPPER, ARCH_FRONT_LOWER = 0.246, 0.222  # canonical z of the front teeth
-UPPER_EDGE, LOWER_EDGE = -0.722, -0.700  # canonical y of the biting edges
+UPPER_EDGE, LOWER_EDGE = -0.740, -0.722  # canonical y of the biting edges
 GUM_TOP, GUM_BOTTOM = -0.46, -0.93
 TOOTH_BORDERS = np.array([0.0, 0.090, 0.160, 0.240, 0.315, 0.385])
 """Arc length from the midline to the borders between teeth: incisors, canine, premolars (8.5, 6.5, 7.5, 7, 7 mm)."""
@@ -43,6 +43,8 @@ REFERENCE_SKIN = np.array([0.93, 0.76, 0.67])  # lit skin under neutral light, t
 
 LIP_CLEARANCE = 0.03  # inter-ocular distances between the lips' inside and the teeth
 SHEET_STEP = 0.8  # pixels between samples
+SMILE_GAP = 0.18  # inter-ocular distances of lip gap up to which visible teeth are nearly all upper ones
+CLENCHED_BORDER = 0.9  # share of the gap, from the upper lip, that they then fill
 JAW_POINTS = (CHIN, 175, 199, 200)
 LOWER_LIP_POINTS = (14, 15, 16, 17)
 
@@ -201,6 +203,7 @@ def _sheet(
         u=u[kept].astype(np.float32),
         part=np.full(count, part, np.uint8),
         neck_weight=np.ones(count, np.float32),
+        seen=np.zeros(count, bool),
     )
 
 
@@ -249,6 +252,7 @@ def _photographed(
         u=u.astype(np.float32),
         part=part,
         neck_weight=np.ones(len(x), np.float32),
+        seen=mouth[y, x],
     )
 
 
@@ -269,7 +273,7 @@ def _recognise(
     bright = brightness > 0.55 * np.percentile(brightness, 92)
     enamel = bright & (saturation < 0.42)
     gap = np.linalg.norm(face.canonical[UPPER_LIP_INNER] - face.canonical[LOWER_LIP_INNER])
-    border = 0.72 if gap < 0.18 else 0.5
+    border = CLENCHED_BORDER if gap < SMILE_GAP else 0.5
     lowered = down > border
     part = np.where(down > 0.5, TONGUE, SOCKET)
     part = np.where(brightness < 0.35 * np.percentile(brightness, 92), SOCKET, part)

@@ -15,11 +15,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from avatar_core.lift.canvas import CANVAS_SIZE, cut_canvas, inner_crop, project
+from avatar_core.lift.coordinates import register
 from avatar_core.lift.eyes import build_eyes
 from avatar_core.lift.layer import Layer, join, to_gaussians
 from avatar_core.lift.matte import cut_out
 from avatar_core.lift.mouth import build_mouth
 from avatar_core.lift.pose import PIVOT, place_face
+from avatar_core.lift.refine import refine_colours
 from avatar_core.lift.skin import build_skin
 from avatar_core.lift.surfaces import build_surfaces
 from avatar_core.lift.torso import build_back, build_body
@@ -89,17 +91,21 @@ def lift(
     report("relief", 0.4)
     surfaces = build_surfaces(matte.alpha, face)
     report("surface", 0.6)
+    registered = register(face, face_model.mean)
     picture = canvas.image.astype(np.float32) / np.float32(255)
     layers = [
-        build_skin(surfaces, matte, face, face_model.mean),
-        build_body(surfaces, matte, face, face_model.mean),
-        build_back(surfaces, matte, face),
+        build_skin(surfaces, matte, face, registered, face_model.mean),
+        build_body(surfaces, matte, face, registered),
+        build_back(surfaces, matte, face, registered),
     ]
     report("eyes and mouth", 0.85)
     layers += build_eyes(picture, surfaces.head, face, face_model.mean)
     layers.append(build_mouth(picture, surfaces.head, face, face_model.mean))
     layer = _fade_borders(join(layers))
     rest, normal = to_gaussians(layer)
+    report("colours", 0.9)
+    matte_crop = np.ascontiguousarray(inner_crop(matte.alpha))
+    refine_colours(rest, layer.seen, inner_crop(matte.foreground), matte_crop)
     report("done", 1.0)
     return LiftResult(
         rest=rest,
@@ -112,7 +118,7 @@ def lift(
         pivot=face.to_head.apply(PIVOT),
         background=np.round(255 * np.clip(inner_crop(matte.background), 0, 1)).astype(np.uint8),
         crop=np.ascontiguousarray(inner_crop(canvas.image)),
-        matte=np.ascontiguousarray(inner_crop(matte.alpha)),
+        matte=matte_crop,
         image_to_crop=canvas.image_to_crop,
     )
 

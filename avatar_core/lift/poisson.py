@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 
 HEAD, BODY = 1, 2
 """Unknown pixels."""
-FIXED, FIXED_FOR_HEAD = 3, 4
-"""Known pixels; `FIXED_FOR_HEAD` is invisible to `BODY`: the face stands free of the neck behind it."""
+FIXED, FACE = 3, 4
+"""Known pixels; a `BODY` pixel feels a `FACE` neighbour by its coupling: the chin stands free of the throat behind it."""
 
 _COARSEST = 24
 _COARSE_SWEEPS, _SWEEPS = 150, 28
@@ -22,7 +22,7 @@ _OVERRELAXATION = 1.7
 
 
 @njit(cache=True, fastmath=True)
-def _relax(field, role, rhs, sweeps, omega):  # type: ignore[no-untyped-def]
+def _relax(field, role, rhs, coupling, sweeps, omega):  # type: ignore[no-untyped-def]
     """Red-black successive over-relaxation of ``field`` (H, W) in place."""
     rows, columns = field.shape
     for _ in range(sweeps):
@@ -32,22 +32,27 @@ def _relax(field, role, rhs, sweeps, omega):  # type: ignore[no-untyped-def]
                     own = role[y, x]
                     if own != 1 and own != 2:
                         continue
+                    face_weight = 1.0 if own == 1 else coupling[y, x]
                     total = 0.0
-                    count = 0
-                    if y > 0 and (own == 1 or role[y - 1, x] != 4):
-                        total += field[y - 1, x]
-                        count += 1
-                    if y < rows - 1 and (own == 1 or role[y + 1, x] != 4):
-                        total += field[y + 1, x]
-                        count += 1
-                    if x > 0 and (own == 1 or role[y, x - 1] != 4):
-                        total += field[y, x - 1]
-                        count += 1
-                    if x < columns - 1 and (own == 1 or role[y, x + 1] != 4):
-                        total += field[y, x + 1]
-                        count += 1
-                    if count > 0:
-                        field[y, x] += omega * ((total - rhs[y, x]) / count - field[y, x])
+                    weights = 0.0
+                    if y > 0:
+                        weight = face_weight if role[y - 1, x] == 4 else 1.0
+                        total += weight * field[y - 1, x]
+                        weights += weight
+                    if y < rows - 1:
+                        weight = face_weight if role[y + 1, x] == 4 else 1.0
+                        total += weight * field[y + 1, x]
+                        weights += weight
+                    if x > 0:
+                        weight = face_weight if role[y, x - 1] == 4 else 1.0
+                        total += weight * field[y, x - 1]
+                        weights += weight
+                    if x < columns - 1:
+                        weight = face_weight if role[y, x + 1] == 4 else 1.0
+                        total += weight * field[y, x + 1]
+                        weights += weight
+                    if weights > 1e-6:
+                        field[y, x] += omega * ((total - rhs[y, x]) / weights - field[y, x])
 
 
 @njit(cache=True)
@@ -77,29 +82,41 @@ def _coarsen(role, value):  # type: ignore[no-untyped-def]
 
 
 def solve(
-    role: NDArray[np.uint8], value: NDArray[np.floating], rhs: NDArray[np.floating]
+    role: NDArray[np.uint8],
+    value: NDArray[np.floating],
+    rhs: NDArray[np.floating],
+    coupling: NDArray[np.floating] | None = None,
 ) -> NDArray[np.float32]:
     """The field (H, W) float32.
 
     Args:
-        role: (H, W) `HEAD`, `BODY`, `FIXED` or `FIXED_FOR_HEAD`.
+        role: (H, W) `HEAD`, `BODY`, `FIXED` or `FACE`.
         value: (H, W) the field on fixed pixels; ignored elsewhere.
         rhs: (H, W) the wanted Laplacian, per squared pixel.
+        coupling: (H, W) in [0, 1] how strongly body pixels feel face neighbours; default 0.
     """
-    return _solve(np.ascontiguousarray(role), np.asarray(value, np.float32), np.asarray(rhs, np.float32))
+    weights = np.zeros(role.shape, np.float32) if coupling is None else np.asarray(coupling, np.float32)
+    values, wanted = np.asarray(value, np.float32), np.ascontiguousarray(rhs, np.float32)
+    return _solve(np.ascontiguousarray(role), values, wanted, np.ascontiguousarray(weights))
 
 
-def _solve(role: NDArray[np.uint8], value: NDArray[np.float32], rhs: NDArray[np.float32]) -> NDArray[np.float32]:
+def _solve(
+    role: NDArray[np.uint8], value: NDArray[np.float32], rhs: NDArray[np.float32], coupling: NDArray[np.float32]
+) -> NDArray[np.float32]:
     unknown = (role == HEAD) | (role == BODY)
     field = np.where(unknown, np.float32(0), value)
     if min(role.shape) <= _COARSEST or role.shape[0] % 2 or role.shape[1] % 2:
-        _relax(field, role, rhs, _COARSE_SWEEPS, _OVERRELAXATION)
+        _relax(field, role, rhs, coupling, _COARSE_SWEEPS, _OVERRELAXATION)
         return field
     coarse_role, coarse_value = _coarsen(role, field)
-    size = (role.shape[1] // 2, role.shape[0] // 2)
-    coarse_rhs = 4.0 * cv2.resize(rhs, size, interpolation=cv2.INTER_AREA)
-    coarse = _solve(coarse_role, coarse_value, np.asarray(coarse_rhs, np.float32))
+    coarse_rhs, coarse_coupling = 4.0 * _shrink(rhs), _shrink(coupling)
+    coarse = _solve(coarse_role, coarse_value, coarse_rhs, coarse_coupling)
     guess = cv2.resize(coarse, role.shape[::-1], interpolation=cv2.INTER_LINEAR)
     field = np.where(unknown, guess, value).astype(np.float32)
-    _relax(field, role, rhs, _SWEEPS, _OVERRELAXATION)
+    _relax(field, role, rhs, coupling, _SWEEPS, _OVERRELAXATION)
     return field
+
+
+def _shrink(values: NDArray[np.float32]) -> NDArray[np.float32]:
+    size = (values.shape[1] // 2, values.shape[0] // 2)
+    return np.asarray(cv2.resize(values, size, interpolation=cv2.INTER_AREA), np.float32)

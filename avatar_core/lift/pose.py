@@ -35,7 +35,8 @@ class FacePlacement:
     Args:
         landmarks: (478, 3) canvas pixels, z away, wide-open mouths repaired.
         head: (478, 3) the same in head space.
-        canonical: (478, 3) the same in canonical space, pose and size removed; neutral: (478, 3) expression removed too.
+        canonical: (478, 3) the same in canonical space, pose and size removed; neutral: (478, 3)
+            the same with the expression removed.
         to_head: canonical -> head space.
         eye_distance: inter-ocular distance in canvas pixels.
         mesh: the mesh drawn on the canvas, its holes closed.

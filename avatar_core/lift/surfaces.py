@@ -86,22 +86,23 @@ def build_surfaces(alpha: NDArray[np.float32], face: FacePlacement) -> Surfaces:
     rim = _rim_height(face, solid.shape) / 2
     shoulder = float(face.height_of(np.array([0.0, -1.4, SHOULDER_PLANE]))) / 2
     rows = np.arange(solid.shape[0], dtype=np.float32)[:, None]
-    chin_x, chin_y = face.landmarks[CHIN, 0] / 2, face.landmarks[CHIN, 1] / 2
+    chin_y = face.landmarks[CHIN, 1] / 2
 
-    base = np.where(body, shoulder, rim).astype(np.float32)
+    coupling = _coupling(face, solid.shape)
+    base = np.where(body, coupling * rim + (1 - coupling) * shoulder, rim).astype(np.float32)
     face_half = _half(np.where(inside, mesh_height, 0)) / np.maximum(_half(inside), 1e-3) / 2
     role = np.full(solid.shape, poisson.FIXED, np.uint8)
     role[head] = poisson.HEAD
     role[solid & body] = poisson.BODY
-    role[in_face] = poisson.FIXED_FOR_HEAD
+    role[in_face] = poisson.FACE
     value = np.where(in_face, _compress(face_half - base, soft), 0).astype(np.float32)
 
     neck_height, neck = _neck(face, solid.shape)
     neck &= solid & body
     role[neck] = poisson.FIXED
-    value[neck] = _compress(neck_height - shoulder, soft)[neck]
+    value[neck] = _compress(neck_height - base, soft)[neck]
     swell = np.interp(rows, [chin_y, chin_y + CHEST_START * unit], [CROWN_SWELL, COLLAR_SWELL]).astype(np.float32)
-    relief = poisson.solve(role, value, np.broadcast_to(-4 * swell, solid.shape))
+    relief = poisson.solve(role, value, np.broadcast_to(-4 * swell, solid.shape), coupling)
     front = base + _expand(relief, soft)
 
     head_map = _smooth_fill(front, head, in_face, face_half)
@@ -135,6 +136,15 @@ def _rim_height(face: FacePlacement, shape: tuple[int, ...]) -> NDArray[np.float
     table[label[cells[:, 1], cells[:, 0]]] = heights
     near = np.exp(-((2 * distance / (JAW_REACH * face.eye_distance)) ** 2)).astype(np.float32)
     return plane + near * (table[label] - plane)
+
+
+def _coupling(face: FacePlacement, shape: tuple[int, ...]) -> NDArray[np.float32]:
+    """(H, W): hair beside the upper jaw hangs on the face, what lies beside the chin does not."""
+    rows = np.arange(shape[0], dtype=np.float32)[:, None] + 0.5
+    top = 0.5 * (face.landmarks[JAW_LINE[1], 1] + face.landmarks[JAW_LINE[-2], 1]) / 2
+    bottom = 0.5 * (face.landmarks[JAW_LINE[5], 1] + face.landmarks[JAW_LINE[-6], 1]) / 2
+    share = np.clip((bottom - rows) / max(bottom - top, 1.0), 0, 1)
+    return np.broadcast_to(share * share * (3 - 2 * share), shape).astype(np.float32)
 
 
 def _neck(face: FacePlacement, shape: tuple[int, ...]) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:

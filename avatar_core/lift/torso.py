@@ -11,37 +11,37 @@ from numpy.typing import NDArray
 
 from avatar_core.avatar import PART_NAMES
 from avatar_core.lift.canvas import CROP_SIZE, MARGIN_LEFT, MARGIN_TOP, pixel_grid, unproject
-from avatar_core.lift.coordinates import body_part, neck_weight, registration
+from avatar_core.lift.coordinates import Registration, body_part, neck_weight
 from avatar_core.lift.fill import push_pull
 from avatar_core.lift.layer import Layer, join, surface_steps
-from avatar_core.lift.matte import Matte
+from avatar_core.lift.matte import FAINT, Matte
 from avatar_core.lift.pose import FacePlacement
-from avatar_core.lift.skin import FAINT
 from avatar_core.lift.surfaces import Surfaces
 from avatar_core.tracking.topology import CHIN, LEFT_MOUTH_CORNER, RIGHT_MOUTH_CORNER
 
 BEHIND_JAW = 0.4  # inter-ocular distances that the body goes on behind head and hair
-THROAT_SHADE = 0.8  # the throat lies in the chin's shadow
+THROAT_SHADE = 0.7  # high up behind the chin
+THROAT_BAND = 0.3  # inter-ocular distances below the jaw where the throat's colour is looked for
+CHEEK_WIDTH = 0.14  # inter-ocular distances beside the face mesh that may still be cheek, not hair
+LOWER_LIP, FOREHEAD = 17, 10
 MARGIN_STRIDE = 2  # outside the default view every second pixel does
+BACK_CLEARANCE = 0.3  # inter-ocular distances that the far side keeps behind the near one
 BACK_STRIDE = 3
+BACK_INSET = 9  # pixels, twice the distance the far side keeps from the soft rim
 RIM_BAND = 0.22  # inter-ocular distances from the silhouette whose colours the far side takes
 FACE_CLEARANCE = 5.0  # pixels
 BACK = PART_NAMES.index("back")
 
 
-def build_body(surfaces: Surfaces, matte: Matte, face: FacePlacement, mean: NDArray[np.floating]) -> Layer:
+def build_body(surfaces: Surfaces, matte: Matte, face: FacePlacement, registered: Registration) -> Layer:
     """The body's visible surface and what a turned head uncovers of it."""
     x, y = pixel_grid()
     visible = (matte.alpha > FAINT) & face.body
     hidden, column = _behind_head(visible, matte, face, x, y)
     height = np.where(hidden, _hidden_height(surfaces, face, column, y), surfaces.body)
     points = unproject(x, y, height)
-    core = cv2.erode(visible.astype(np.uint8), np.ones((5, 5), np.uint8)) > 0
-    continued = push_pull(matte.foreground, (core if core.any() else visible).astype(np.float32))
-    shade = np.where(column & face.mesh.inside, THROAT_SHADE, 1.0).astype(np.float32)
-    colour = np.where(hidden[..., None], continued * shade[..., None], matte.foreground)
+    colour = np.where(hidden[..., None], _hidden_colour(visible, column, matte, face, y), matte.foreground)
     coverage = np.where(hidden, np.float32(1), matte.alpha)
-    _, offset = registration(face, mean)
     region = visible | hidden
     inner = np.zeros_like(region)
     inner[MARGIN_TOP : MARGIN_TOP + CROP_SIZE, MARGIN_LEFT : MARGIN_LEFT + CROP_SIZE] = True
@@ -50,22 +50,24 @@ def build_body(surfaces: Surfaces, matte: Matte, face: FacePlacement, mean: NDAr
         across, upward = surface_steps(points, region, stride)
         chosen = region & mask & _lattice(stride)
         canonical = face.to_head.invert(points[chosen]).astype(np.float32)
-        u = canonical + offset[chosen]
+        u = canonical + registered.offset[chosen]
         layers.append(
             Layer(points[chosen], across[chosen], upward[chosen], colour[chosen], coverage[chosen], u, body_part(u),
-                  neck_weight(canonical))
+                  neck_weight(canonical), visible[chosen] & (stride == 1))
         )  # fmt: skip
     return join(layers)
 
 
-def build_back(surfaces: Surfaces, matte: Matte, face: FacePlacement) -> Layer:
+def build_back(surfaces: Surfaces, matte: Matte, face: FacePlacement, registered: Registration) -> Layer:
     """The far side of the person, with the silhouette's colours pushed inwards."""
     x, y = pixel_grid()
-    points = unproject(x, y, surfaces.back)
-    solid = cv2.erode(surfaces.solid.astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
+    front = np.where(face.body, surfaces.body, surfaces.head)
+    points = unproject(x, y, np.minimum(surfaces.back, front - BACK_CLEARANCE * face.eye_distance))
+    opaque = (matte.alpha > 0.9).astype(np.uint8)
+    solid = cv2.erode(opaque, np.ones((BACK_INSET, BACK_INSET), np.uint8)) > 0
     across, upward = surface_steps(points, solid, BACK_STRIDE)
     chosen = solid & _lattice(BACK_STRIDE)
-    colour = push_pull(matte.foreground, _rim(matte, face, y).astype(np.float32))
+    colour = push_pull(matte.foreground, _rim(matte, face, registered.distance, y).astype(np.float32))
     canonical = face.to_head.invert(points[chosen]).astype(np.float32)
     count = len(canonical)
     return Layer(
@@ -77,6 +79,7 @@ def build_back(surfaces: Surfaces, matte: Matte, face: FacePlacement) -> Layer:
         u=canonical,
         part=np.full(count, BACK, np.uint8),
         neck_weight=neck_weight(canonical),
+        seen=np.zeros(count, bool),
     )
 
 
@@ -101,6 +104,26 @@ def _behind_head(
     return hidden, column & hidden
 
 
+def _hidden_colour(
+    visible: NDArray[np.bool_], column: NDArray[np.bool_], matte: Matte, face: FacePlacement, y: NDArray[np.float32]
+) -> NDArray[np.float32]:
+    """Colours (S, S, 3) behind the head: hair and clothes go on, the throat takes the colours next to the jaw."""
+    core = cv2.erode(visible.astype(np.uint8), np.ones((5, 5), np.uint8)) > 0
+    continued = push_pull(matte.foreground, (core if core.any() else visible).astype(np.float32))
+    jaw = cv2.dilate(face.mesh.inside.astype(np.uint8), np.ones((3, 3), np.uint8))
+    reach = int(THROAT_BAND * face.eye_distance) | 1
+    near_jaw = cv2.dilate(jaw, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (reach, reach))) > 0
+    columns = column.any(0)
+    throat = core & near_jaw & columns[None, :] & (y > face.landmarks[[172, 397], 1].mean())
+    if throat.sum() < 30:
+        throat = face.mesh.inside & (y > face.landmarks[LOWER_LIP, 1])
+    skin = push_pull(matte.foreground, throat.astype(np.float32))
+    up = np.clip((face.landmarks[CHIN, 1] - y) / face.eye_distance, 0, 1)
+    skin *= (1 - (1 - THROAT_SHADE) * up)[..., None]
+    share = cv2.GaussianBlur(column.astype(np.float32), (0, 0), 0.04 * face.eye_distance)[..., None]
+    return continued * (1 - share) + skin * share
+
+
 def _hidden_height(
     surfaces: Surfaces, face: FacePlacement, column: NDArray[np.bool_], y: NDArray[np.float32]
 ) -> NDArray[np.float32]:
@@ -110,10 +133,13 @@ def _hidden_height(
     return np.minimum(surfaces.body, surfaces.head - clearance).astype(np.float32)
 
 
-def _rim(matte: Matte, face: FacePlacement, y: NDArray[np.float32]) -> NDArray[np.bool_]:
+def _rim(
+    matte: Matte, face: FacePlacement, distance: NDArray[np.float32], y: NDArray[np.float32]
+) -> NDArray[np.bool_]:
     """Hair and clothes near the silhouette, clear of the face: where the far side's colours come from."""
     opaque = matte.alpha > 0.9
-    away = cv2.dilate(face.mesh.inside.astype(np.uint8), np.ones((9, 9), np.uint8)) == 0
+    crown = y < face.landmarks[FOREHEAD, 1]
+    away = (distance > CHEEK_WIDTH) | (crown & (distance > 0.02))
     depth = cv2.distanceTransform((matte.alpha > 0.5).astype(np.uint8), cv2.DIST_L2, 3)
     rim = opaque & away & (depth < RIM_BAND * face.eye_distance)
     rim |= opaque & face.body & (y > face.landmarks[CHIN, 1] + 0.5 * face.eye_distance)
