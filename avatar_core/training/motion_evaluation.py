@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from avatar_core.models.anatomy import EYEBALL_CENTRES, gaze_rotation
-from avatar_core.models.gaussian_decoder import RAW_POSITION
+from avatar_core.models.gaussian_decoder import RAW_OPACITY, RAW_POSITION, RAW_QUATERNION, RAW_SCALE
 from avatar_core.models.landmark_weights import landmark_weights
 from avatar_core.models.motion_encoder import ActivationSolver
 from avatar_core.models.networks import FIRST_RESIDUAL, GAZE, NAMED_COUNT, MotionNetworks
@@ -30,7 +30,7 @@ from avatar_core.tracking.topology import (
 from avatar_core.training.expression_sampling import random_combinations
 from avatar_core.training.motion_data import MotionData
 from avatar_core.training.motion_loss import PIXELS, batched_change
-from avatar_core.training.surface_samples import REGIONS, SurfaceSampler, SurfaceSamples
+from avatar_core.training.surface_samples import FACE, LIDS, LIPS, REGIONS, SurfaceSampler, SurfaceSamples
 from avatar_core.training.teacher_target import TargetMaker
 
 PAIRS, POINTS, CHUNK = 72, 6000, 12
@@ -43,10 +43,10 @@ Table = dict[str, tuple[float, float]]
 
 @dataclass(frozen=True)
 class Evaluation:
-    """Tables by name, and how far real landmark motion of the held-out clips is reproduced."""
+    """Tables by name, and single figures: size, rotation, opacity, and real landmark motion of the held-out clips."""
 
     tables: dict[str, Table]
-    landmarks: dict[str, float]
+    figures: dict[str, float]
 
     def lines(self) -> list[str]:
         """The figures as text, one row per line."""
@@ -54,7 +54,7 @@ class Evaluation:
         for name, table in self.tables.items():
             cells = "".join(f"{table[region][0]:8.2f}/{table[region][1]:5.2f}" for region in REGIONS)
             rows.append(f"{name:34}{cells}")
-        rows += [f"{name}: {value:.2f}" for name, value in self.landmarks.items()]
+        rows += [f"{name}: {value:.2f}" for name, value in self.figures.items()]
         return rows
 
 
@@ -83,15 +83,44 @@ class MotionEvaluator:
         for name, (sources, drivers) in self._sets.items():
             tables[f"{name}: size of the motion"] = self._table(sources, drivers, None)
             tables[f"{name}: known activations"] = self._table(sources, drivers, (networks, sources, drivers))
-        landmarks: dict[str, float] = {}
+        figures = self._shape_errors(networks)
         if through_solver:
             solver = ActivationSolver(networks, self._data.face_model)
             rng = np.random.default_rng(SEED + 1)
             for name, (sources, drivers) in self._sets.items():
                 solved = [np.array([self._observe(row, solver, rng) for row in rows]) for rows in (sources, drivers)]
                 tables[f"{name}: from landmarks"] = self._table(sources, drivers, (networks, solved[0], solved[1]))
-            landmarks = self._real_landmarks(solver)
-        return Evaluation(tables, landmarks)
+            figures |= self._real_landmarks(solver)
+        return Evaluation(tables, figures)
+
+    def _shape_errors(self, networks: MotionNetworks) -> dict[str, float]:
+        """Mean errors of stretch, rotation and opacity where they matter, held-out clips and random combinations."""
+        samples = self._samples
+        skin = (samples.region == FACE) | (samples.region == LIDS) | (samples.region == LIPS)
+        rows: dict[str, list[float]] = {}
+        f, m = networks.describe(samples.u, samples.normal, samples.part)
+        for sources, drivers in self._sets.values():
+            pair = _pair(sources[:CHUNK], drivers[:CHUNK])
+            target = self._targets.target(samples, *pair)
+            change = batched_change(networks, f, m, *pair)[:, 0]
+            stretch, rotation = (
+                change[..., RAW_SCALE][..., :2] - target.stretch,
+                change[..., RAW_QUATERNION] - target.rotation,
+            )
+            opacity = change[..., RAW_OPACITY] - target.opacity
+            turn = 2 * rotation[:, skin].norm(dim=-1)
+            for name, value, size in (
+                ("log stretch of skin", stretch[:, skin].abs(), target.stretch[:, skin].abs()),
+                ("rotation of skin, radians", turn, 2 * target.rotation[:, skin].norm(dim=-1)),
+                (
+                    "opacity logit of eyeballs",
+                    opacity[:, samples.is_eyeball].abs(),
+                    target.opacity[:, samples.is_eyeball].abs(),
+                ),
+            ):
+                rows.setdefault(f"{name}: size", []).append(float(size.mean()))
+                rows.setdefault(f"{name}: error", []).append(float(value.mean()))
+        return {name: float(np.mean(values)) for name, values in rows.items()}
 
     def _table(
         self,

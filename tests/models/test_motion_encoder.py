@@ -23,11 +23,6 @@ INNER = landmark_weights() >= 0.3
 
 
 @pytest.fixture(scope="module")
-def face_model() -> FaceModel:
-    return FaceModel.load(WEIGHTS / "face_model.safetensors")
-
-
-@pytest.fixture(scope="module")
 def trained() -> MotionNetworks:
     return MotionNetworks.load(WEIGHTS / "motion.safetensors")
 

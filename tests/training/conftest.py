@@ -11,8 +11,6 @@ from avatar_core.tracking.face_model import FaceModel
 from avatar_core.training.teacher_geometry import TeacherGeometry, load_teacher
 from avatar_core.training.teacher_lids import LidModel, build_lids
 
-WEIGHTS = Path(__file__).resolve().parents[2] / "weights"
-
 
 @pytest.fixture(scope="session")
 def data_folder() -> Path:
@@ -20,11 +18,6 @@ def data_folder() -> Path:
     if not named:
         pytest.skip("set AVATAR_TRAINING_DATA to the folder of the training data")
     return Path(named)
-
-
-@pytest.fixture(scope="session")
-def face_model() -> FaceModel:
-    return FaceModel.load(WEIGHTS / "face_model.safetensors")
 
 
 @pytest.fixture(scope="session")

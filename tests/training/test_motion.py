@@ -38,8 +38,10 @@ def test_a_smoke_run_lowers_the_loss_and_writes_weights_that_load(data_folder: P
     options += ["--face-model", str(ROOT / "weights/face_model.safetensors"), "--out", str(out), "--smoke"]
     assert main(options) == 0
     with (tmp_path / "log.csv").open() as file:
-        losses = [float(row["loss"]) for row in csv.DictReader(file)]
-    assert losses[-1] < 0.8 * max(losses), "the ramp of the expressions raises the loss first, learning lowers it"
+        rows = list(csv.DictReader(file))
+    for column, share in (("loss", 0.9), ("lips", 0.75), ("eyeballs", 0.6)):
+        values = [float(row[column]) for row in rows]  # expressions grow at first, and the error with them
+        assert values[-1] < share * max(values), column
     networks = MotionNetworks.load(out)
     assert (tmp_path / "checkpoint.safetensors").is_file()
     assert networks.activation_upper[:NAMED_COUNT].min() >= 1
