@@ -16,7 +16,7 @@ CALM_EXPRESSION = 0.35
 FRONTAL_YAW = 20.0  # degrees; beyond it the landmarks of the far side are a guess
 SETTLED_WEIGHT = 25.0  # about one second of calm frames
 MEMORY = 240.0  # weight beyond which old frames fade: the neutral then follows slow drift only
-POSE_FRAMES = 20  # frames whose mean is the rest pose
+POSE_FRAMES = 5  # first frames whose mean is the rest pose: people look at the screen when they start
 CALIBRATION_FRAMES = 8
 
 
