@@ -18,7 +18,7 @@ from avatar_core.avatar import Avatar
 from avatar_core.camera import DEFAULT_FOV, DEFAULT_RADIUS, focal_from_fov
 from avatar_core.gaussians import COLOR, MEAN, OPACITY, QUATERNION, SCALE, Gaussians
 from avatar_core.models.animator_folding import FoldedNetworks
-from avatar_core.models.animator_kernels import LOCAL_SIZE, POSE_SIZE, animate, decode
+from avatar_core.models.animator_kernels import POSE_SIZE, animate, decode
 from avatar_core.models.animator_layout import (
     HIDDEN_GROUP,
     OUTPUT_GROUP,
@@ -30,7 +30,6 @@ from avatar_core.models.animator_layout import (
     tile_count,
 )
 from avatar_core.models.gaussian_decoder import RAW_CHANNELS
-from avatar_core.models.motion_decoder import HIDDEN_SIZE
 from avatar_core.models.networks import FIRST_RESIDUAL, GAZE, NAMED_COUNT, MotionNetworks
 from avatar_core.motion import HeadPose
 from avatar_core.rendering.jit import thread_limit
@@ -62,7 +61,6 @@ class CpuAnimator:
         self._workers = workers or thread_limit()
         self._turn = threading.Lock()
         self._tickets = np.zeros(1, np.int64)
-        self._allocate_scratch()
 
         source = np.asarray(avatar.source_activations, np.float32)
         self._folded = FoldedNetworks.of(networks, source, avatar.canonical_to_head)
@@ -82,15 +80,16 @@ class CpuAnimator:
         self._constant = pack_rows(constants.constant[kept], self.precision)
         self._rest_change = self._decode(source)
 
-        rest = avatar.rest.float().numpy()[:, self.order]
-        self._rest = np.ascontiguousarray(rest)
-        self._rest[SCALE] = np.exp(rest[SCALE])
-        self._neck = np.ascontiguousarray(avatar.neck_weight.float().numpy()[self.order])
+        # Opacity and colour are finished here for the Gaussians that stay still; the others are written per frame.
+        self._planar = np.ascontiguousarray(avatar.rest.float().numpy()[:, self.order])
+        self._planar[SCALE] = np.exp(self._planar[SCALE])
+        neck = avatar.neck_weight.float().numpy()[self.order, None]
+        self._rest = pack_rows(np.hstack([self._planar.T, neck])[: self.moving], "fp32")
+        placed = np.vstack([self._planar[MEAN], self._planar[QUATERNION], neck.T])
+        self._still = np.ascontiguousarray(placed[:, self.moving :])
+        self._planar[OPACITY] = torch.sigmoid(torch.from_numpy(self._planar[OPACITY])).numpy()
+        self._planar[COLOR] = np.clip(self._planar[COLOR], 0.0, 1.0)
         self._pivot = np.asarray(avatar.pivot, np.float32)
-        # Scale, opacity and colour of the Gaussians that stay still are written here once.
-        self._planar = self._rest.copy()
-        self._planar[OPACITY] = torch.sigmoid(torch.from_numpy(rest[OPACITY])).numpy()
-        self._planar[COLOR] = np.clip(rest[COLOR], 0.0, 1.0)
 
     def animate(self, activations: NDArray[np.float32], pose: HeadPose) -> Gaussians:
         """The avatar under ``activations`` (A,) and ``pose``; the buffer is reused by the next call."""
@@ -99,18 +98,11 @@ class CpuAnimator:
             numba.set_num_threads(min(self._workers, thread_limit()))
             self._tickets[0] = 0
             animate(
-                self.moving, self._motion, weights, bias, self._centre, self._constant, self._second, self._third,
-                self._rest_change, self._rest, self._neck, self._packed_pose(pose),
-                self._sums, self._hidden, self._middle, self._local, self._planar, self._tickets,
+                self._workers, self.moving, self._motion, weights, bias, self._centre, self._constant, self._second,
+                self._third, self._rest_change, self._rest, self._still, self._packed_pose(pose), self._planar,
+                self._tickets,
             )  # fmt: skip
         return Gaussians(torch.from_numpy(self._planar))
-
-    def _allocate_scratch(self) -> None:
-        dtype, packing = (np.int32, 2) if self.precision == "bf16" else (np.float32, 1)
-        self._sums = aligned((self._workers, HIDDEN_GROUP * ROWS), np.float32)
-        self._hidden = aligned((self._workers, HIDDEN_SIZE // packing * ROWS), dtype)
-        self._middle = aligned((self._workers, HIDDEN_SIZE * ROWS), np.float32)
-        self._local = aligned((self._workers, LOCAL_SIZE), np.float32)
 
     def _first_layer(self, activations: NDArray[np.float32]) -> tuple[NDArray, NDArray[np.float32]]:
         weights, bias = self._folded.first_layer(activations)
@@ -124,8 +116,8 @@ class CpuAnimator:
             numba.set_num_threads(min(self._workers, thread_limit()))
             self._tickets[0] = 0
             decode(
-                self._motion, weights, bias, self._centre, self._constant, self._second, self._third,
-                self._sums, self._hidden, self._middle, output, self._tickets,
+                self._workers, self._motion, weights, bias, self._centre, self._constant, self._second, self._third,
+                output, self._tickets,
             )  # fmt: skip
         return output
 

@@ -14,12 +14,11 @@ from __future__ import annotations
 
 import math
 
-import numba
 import numpy as np
 from numba import prange
 
 from avatar_core.models.animator_dense import get_pair, multiply_hidden, multiply_output, put_pair, softplus
-from avatar_core.models.animator_layout import HIDDEN_GROUP, OUTPUT_GROUP, ROWS, aligned, fastest_precision, tile_count
+from avatar_core.models.animator_layout import HIDDEN_GROUP, OUTPUT_GROUP, ROWS, aligned, fastest_precision
 from avatar_core.models.gaussian_decoder import RAW_CHANNELS
 from avatar_core.models.motion_decoder import HIDDEN_SIZE, MOTION_SIZE
 from avatar_core.rendering.jit import inlined, kernel, parallel_kernel
@@ -30,22 +29,34 @@ u64 = np.uint64
 POSE_SIZE = 10
 """A head pose as the kernels take it: unit axis 3, half the angle in radians, pivot 3, translation 3."""
 
+REST_CHANNELS = RAW_CHANNELS + 1
+"""Channels of a rest tile: position, scale, quaternion, opacity logit, colour of the photo, and the neck weight."""
+
 TILES_PER_CHUNK = 32  # about a thousand Gaussians, a hundredth of a frame's work
 _HIDDEN_GROUPS = HIDDEN_SIZE // HIDDEN_GROUP
 _PAIRS = HIDDEN_GROUP // 2
-_CHANNEL_ROWS = tuple(u64(channel * ROWS) for channel in range(RAW_CHANNELS))
-_X, _Y, _Z, _SX, _SY, _SZ, _QW, _QX, _QY, _QZ, _OPACITY, _RED, _GREEN, _BLUE = _CHANNEL_ROWS
-_REST = u64(RAW_CHANNELS * ROWS)
-_NECK = u64(2 * RAW_CHANNELS * ROWS)
-LOCAL_SIZE = (2 * RAW_CHANNELS + 1) * ROWS
-"""float32 scratch of `_finish_tile`: change, rest attributes, neck weight."""
+_CHANGE_TILE = RAW_CHANNELS * ROWS
+_REST_TILE = REST_CHANNELS * ROWS
+_CHANNEL_ROWS = tuple(u64(channel * ROWS) for channel in range(REST_CHANNELS))
+_X, _Y, _Z, _SX, _SY, _SZ, _QW, _QX, _QY, _QZ, _OPACITY, _RED, _GREEN, _BLUE, _NECK = _CHANNEL_ROWS
+_REST = u64(_CHANGE_TILE)
+_LINE = 64  # bytes of a cache line
 
 
-@kernel(inline="never")
-def _decode_tile(
-    tile, motion, first, first_bias, centre, constant, second, third, sums, hidden, middle, change, change_at
-):
-    """The networks of one tile: writes (14, ROWS) at ``change_at`` of ``change``. All arrays flat.
+@inlined()
+def _scratch(size, dtype):
+    """``size`` items of 4 bytes that start on a cache line.
+
+    Scratch is allocated where it is used, once per chunk: the compiler then knows that it overlaps nothing else.
+    """
+    raw = np.empty(size + _LINE // 4, dtype)
+    skip = (_LINE - np.int64(raw.ctypes.data) % _LINE) // 4
+    return raw[skip : skip + size]
+
+
+@inlined()
+def _decode_tile(tile, motion, first, first_bias, centre, constant, second, third, sums, hidden, middle, change):
+    """The networks of one tile: writes (14, ROWS) to ``change``. All arrays flat.
 
     ``sums`` (HIDDEN_GROUP * ROWS,), ``middle`` (96 * ROWS,) float32 and ``hidden`` (a packed tile of 96 channels) are
     scratch. The last layer is small and stays in float32.
@@ -82,26 +93,36 @@ def _decode_tile(
     for half in range(RAW_CHANNELS // OUTPUT_GROUP):
         multiply_output(
             middle, np.int64(0), third, np.int64(half * HIDDEN_SIZE * OUTPUT_GROUP),
-            change, np.int64(change_at + half * OUTPUT_GROUP * ROWS), np.int64(HIDDEN_SIZE),
+            change, np.int64(half * OUTPUT_GROUP * ROWS), np.int64(HIDDEN_SIZE),
         )  # fmt: skip
 
 
+@kernel(inline="never")
+def _decode_chunk(start, stop, motion, first, first_bias, centre, constant, second, third, output):
+    """`decode` of tiles [start, stop); arrays flat."""
+    depth = constant.shape[0] // (output.shape[0] // RAW_CHANNELS)
+    sums, hidden = _scratch(HIDDEN_GROUP * ROWS, np.float32), _scratch(depth * ROWS, motion.dtype)
+    middle, change = _scratch(HIDDEN_SIZE * ROWS, np.float32), _scratch(_CHANGE_TILE, np.float32)
+    for tile in range(start, stop):
+        _decode_tile(tile, motion, first, first_bias, centre, constant, second, third, sums, hidden, middle, change)
+        at = u64(tile * _CHANGE_TILE)
+        for i in range(_CHANGE_TILE):
+            output[at + u64(i)] = change[u64(i)]
+
+
 @parallel_kernel()
-def decode(motion, first, first_bias, centre, constant, second, third, sums, hidden, middle, output, tickets):
-    """The networks of all tiles: ``output`` (tiles, 14, ROWS) float32. Scratch has one row per worker."""
+def decode(workers, motion, first, first_bias, centre, constant, second, third, output, tickets):
+    """The networks of all tiles: ``output`` (tiles, 14, ROWS) float32; other arguments as for `animate`."""
     tiles = output.shape[0]
-    flat = output.reshape(-1)
-    for worker in prange(sums.shape[0]):
+    for _ in prange(workers):
         while True:
             start = next_ticket(tickets, 0) * TILES_PER_CHUNK
             if start >= tiles:
                 break
-            for tile in range(start, min(tiles, start + TILES_PER_CHUNK)):
-                _decode_tile(
-                    tile, motion.reshape(-1), first.reshape(-1), first_bias, centre, constant.reshape(-1),
-                    second.reshape(-1), third.reshape(-1), sums[worker], hidden[worker], middle[worker],
-                    flat, tile * RAW_CHANNELS * ROWS,
-                )  # fmt: skip
+            _decode_chunk(
+                start, min(tiles, start + TILES_PER_CHUNK), motion.reshape(-1), first.reshape(-1), first_bias, centre,
+                constant.reshape(-1), second.reshape(-1), third.reshape(-1), output.reshape(-1),
+            )  # fmt: skip
 
 
 @inlined()
@@ -158,7 +179,7 @@ def _finish_tile(local, pose):
     for row in range(ROWS):
         i = u64(row)
         rest = _REST + i
-        weight = local[_NECK + i]
+        weight = local[rest + _NECK]
         cosine, sine = _half_turn(weight, pose[3])
         x, y, z = local[rest + _X] + local[i + _X], local[rest + _Y] + local[i + _Y], local[rest + _Z] + local[i + _Z]
         x, y, z = _turned(x, y, z, weight, cosine, sine, pose)
@@ -181,97 +202,103 @@ def _finish_tile(local, pose):
 
 
 @kernel(inline="never")
-def _animate_tile(tile, moving, rest_change, rest, neck, pose, local, out):
-    """Finish the tile whose change stands in ``local`` and write its valid rows to ``out`` (14, N)."""
-    start = tile * ROWS
-    valid = min(ROWS, moving - start)
-    change_at = u64(tile * RAW_CHANNELS * ROWS)
-    for i in range(RAW_CHANNELS * ROWS):
-        local[u64(i)] -= rest_change[change_at + u64(i)]
-    for channel in range(RAW_CHANNELS):
-        target = _REST + u64(channel * ROWS)
-        for row in range(valid):
-            local[target + u64(row)] = rest[channel, start + row]
-    for row in range(valid):
-        local[_NECK + u64(row)] = neck[start + row]
-    _finish_tile(local, pose)
-    for channel in range(RAW_CHANNELS):
-        source = u64(channel * ROWS)
-        for row in range(valid):
-            out[channel, start + row] = local[source + u64(row)]
+def _animate_chunk(
+    start, stop, moving, motion, first, first_bias, centre, constant, second, third, rest_change, rest, pose, out, count
+):
+    """`animate` of tiles [start, stop); arrays flat, ``out`` (14 * count,)."""
+    depth = constant.shape[0] // (rest.shape[0] // REST_CHANNELS)
+    sums, hidden = _scratch(HIDDEN_GROUP * ROWS, np.float32), _scratch(depth * ROWS, motion.dtype)
+    middle, local = _scratch(HIDDEN_SIZE * ROWS, np.float32), _scratch(_CHANGE_TILE + _REST_TILE, np.float32)
+    for tile in range(start, stop):
+        _decode_tile(tile, motion, first, first_bias, centre, constant, second, third, sums, hidden, middle, local)
+        at = u64(tile * _CHANGE_TILE)
+        for i in range(_CHANGE_TILE):
+            local[u64(i)] -= rest_change[at + u64(i)]
+        at = u64(tile * _REST_TILE)
+        for i in range(_REST_TILE):
+            local[_REST + u64(i)] = rest[at + u64(i)]
+        _finish_tile(local, pose)
+        valid = min(ROWS, moving - tile * ROWS)
+        for channel in range(RAW_CHANNELS):
+            source, target = u64(channel * ROWS), u64(channel * count + tile * ROWS)
+            for row in range(valid):
+                out[target + u64(row)] = local[source + u64(row)]
 
 
 @kernel(inline="never")
-def _pose_still(start, stop, rest, neck, pose, out):
-    """Head pose alone for Gaussians [start, stop); their scale, opacity and colour stand in ``out`` already."""
-    for i in range(start, stop):
-        weight = neck[i]
+def _pose_still(start, stop, still, pose, out, moving, count):
+    """Head pose alone for Gaussians [start, stop); their scale, opacity and colour stand in ``out`` already.
+
+    ``still`` (8 * (count - moving),) holds position, quaternion and neck weight of the Gaussians from ``moving`` on.
+    """
+    stride = u64(count - moving)
+    for index in range(start, stop):
+        i, o = u64(index - moving), u64(index)
+        weight = still[u64(7) * stride + i]
         cosine, sine = _half_turn(weight, pose[3])
-        x, y, z = _turned(rest[0, i], rest[1, i], rest[2, i], weight, cosine, sine, pose)
+        x, y, z = _turned(still[i], still[stride + i], still[u64(2) * stride + i], weight, cosine, sine, pose)
         qw, qx, qy, qz = _product(
-            cosine, sine * pose[0], sine * pose[1], sine * pose[2], rest[6, i], rest[7, i], rest[8, i], rest[9, i]
-        )
-        out[0, i], out[1, i], out[2, i] = x, y, z
-        out[6, i], out[7, i], out[8, i], out[9, i] = qw, qx, qy, qz
+            cosine, sine * pose[0], sine * pose[1], sine * pose[2],
+            still[u64(3) * stride + i], still[u64(4) * stride + i],
+            still[u64(5) * stride + i], still[u64(6) * stride + i],
+        )  # fmt: skip
+        out[o], out[u64(count) + o], out[u64(2 * count) + o] = x, y, z
+        out[u64(6 * count) + o], out[u64(7 * count) + o] = qw, qx
+        out[u64(8 * count) + o], out[u64(9 * count) + o] = qy, qz
 
 
 @parallel_kernel()
 def animate(
-    moving, motion, first, first_bias, centre, constant, second, third, rest_change, rest, neck, pose,
-    sums, hidden, middle, local, out, tickets,
+    workers, moving, motion, first, first_bias, centre, constant, second, third, rest_change, rest, still, pose,
+    out, tickets,
 ):  # fmt: skip
     """One frame: Gaussians [0, moving) through the networks, the others by head pose alone.
 
     Args:
+        workers: number of threads that draw work.
         moving: how many Gaussians move with the expression; they come first.
         motion, constant: packed per-Gaussian inputs; first, second, third: packed weights; first_bias, centre (96,).
         rest_change: (tiles, 14, ROWS) what `decode` gives for the photo's own expression.
-        rest: (14, N) position, scale, quaternion, opacity logit, colour of the photo; neck: (N,).
+        rest: (tiles, `REST_CHANNELS`, ROWS) float32.
+        still: (8, N - moving) position, quaternion, neck weight.
         pose: (`POSE_SIZE`,) float32.
-        sums, hidden, middle, local: scratch, one row per worker.
         out: (14, N) float32, planar Gaussians.
         tickets: (1,) int64 zero, the work counter.
     """
-    count = rest.shape[1]
-    tiles = (moving + ROWS - 1) // ROWS
+    count, tiles = out.shape[1], rest.shape[0]
     chunk_rows = TILES_PER_CHUNK * ROWS
     moving_chunks = (tiles + TILES_PER_CHUNK - 1) // TILES_PER_CHUNK
     still_chunks = (count - moving + chunk_rows - 1) // chunk_rows
-    for worker in prange(sums.shape[0]):
+    for _ in prange(workers):
         while True:
             ticket = next_ticket(tickets, 0)
             if ticket >= moving_chunks + still_chunks:
                 break
             if ticket < moving_chunks:
                 start = ticket * TILES_PER_CHUNK
-                for tile in range(start, min(tiles, start + TILES_PER_CHUNK)):
-                    _decode_tile(
-                        tile, motion.reshape(-1), first.reshape(-1), first_bias, centre, constant.reshape(-1),
-                        second.reshape(-1), third.reshape(-1), sums[worker], hidden[worker], middle[worker],
-                        local[worker], 0,
-                    )  # fmt: skip
-                    _animate_tile(tile, moving, rest_change.reshape(-1), rest, neck, pose, local[worker], out)
+                _animate_chunk(
+                    start, min(tiles, start + TILES_PER_CHUNK), moving, motion.reshape(-1), first.reshape(-1),
+                    first_bias, centre, constant.reshape(-1), second.reshape(-1), third.reshape(-1),
+                    rest_change.reshape(-1), rest.reshape(-1), pose, out.reshape(-1), count,
+                )  # fmt: skip
             else:
                 start = moving + (ticket - moving_chunks) * chunk_rows
-                _pose_still(start, min(count, start + chunk_rows), rest, neck, pose, out)
+                stop = min(count, start + chunk_rows)
+                _pose_still(start, stop, still.reshape(-1), pose, out.reshape(-1), moving, count)
 
 
 def compile_kernels() -> None:
     """Compile, or load from the disk cache, what this processor's precision needs, by animating one Gaussian."""
     dtype, packing = (np.int32, 2) if fastest_precision() == "bf16" else (np.float32, 1)
     depth, inner = MOTION_SIZE // packing, HIDDEN_SIZE // packing
-    motion, constant = aligned((tile_count(1), depth, ROWS), dtype), aligned((tile_count(1), inner, ROWS), dtype)
+    motion, constant = aligned((1, depth, ROWS), dtype), aligned((1, inner, ROWS), dtype)
     first = aligned((_HIDDEN_GROUPS, depth, HIDDEN_GROUP), dtype)
     second = aligned((_HIDDEN_GROUPS, inner, HIDDEN_GROUP), dtype)
     third = aligned((RAW_CHANNELS // OUTPUT_GROUP, HIDDEN_SIZE, OUTPUT_GROUP), np.float32)
-    bias = np.zeros(HIDDEN_SIZE, np.float32)
-    sums, hidden = aligned((1, HIDDEN_GROUP * ROWS), np.float32), aligned((1, inner * ROWS), dtype)
-    middle, local = aligned((1, HIDDEN_SIZE * ROWS), np.float32), aligned((1, LOCAL_SIZE), np.float32)
-    output = aligned((tile_count(1), RAW_CHANNELS, ROWS), np.float32)
-    numba.set_num_threads(1)
-    decode(motion, first, bias, bias, constant, second, third, sums, hidden, middle, output, np.zeros(1, np.int64))
-    rest, neck = np.ones((RAW_CHANNELS, 2), np.float32), np.ones(2, np.float32)
+    bias, pose = np.zeros(HIDDEN_SIZE, np.float32), np.zeros(POSE_SIZE, np.float32)
+    output, rest = aligned((1, RAW_CHANNELS, ROWS), np.float32), aligned((1, REST_CHANNELS, ROWS), np.float32)
+    decode(1, motion, first, bias, bias, constant, second, third, output, np.zeros(1, np.int64))
     animate(
-        1, motion, first, bias, bias, constant, second, third, output, rest, neck, np.zeros(POSE_SIZE, np.float32),
-        sums, hidden, middle, local, np.empty_like(rest), np.zeros(1, np.int64),
+        1, 1, motion, first, bias, bias, constant, second, third, output, rest, np.ones((8, 1), np.float32), pose,
+        np.empty((RAW_CHANNELS, 2), np.float32), np.zeros(1, np.int64),
     )  # fmt: skip
