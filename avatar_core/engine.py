@@ -15,6 +15,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 
 import cv2
 import numpy as np
@@ -127,16 +128,16 @@ class AvatarEngine:
         started = time.perf_counter()
         with self._encoding:
             report("Reading the photo", 0.0)
-            named = isinstance(photo, str | os.PathLike)
-            image = load_image(photo) if named else as_rgb(np.asarray(photo))
-            name = Path(os.fspath(photo)).name if isinstance(photo, str | os.PathLike) else "array"
+            path = None if isinstance(photo, np.ndarray) else os.fspath(cast("str | os.PathLike[str]", photo))
+            image = as_rgb(np.asarray(photo)) if path is None else load_image(path)
+            name = "array" if path is None else Path(path).name
             report("Finding the face", 0.1)
             if self._finder is None:
                 self._finder = PhotoFaceFinder(self.face_model)
             try:
                 face = self._finder.find(image)
             except NoFaceError as error:
-                raise NoFaceError(f"{os.fspath(photo)}: {error}" if named else str(error)) from error  # type: ignore[arg-type]
+                raise NoFaceError(str(error) if path is None else f"{path}: {error}") from error
             report("Lifting to 3D", 0.25)
             lifted = lift(image, face.landmarks, self.face_model)
             report("Binding the motion", 0.75)

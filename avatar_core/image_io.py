@@ -90,9 +90,9 @@ def as_rgb(image: NDArray[np.generic]) -> NDArray[np.uint8]:
     Raises:
         UnreadableImageError: another type or shape.
     """
-    array = np.asarray(image)
-    if array.dtype != np.uint8:
-        raise UnreadableImageError(f"the image must be uint8 with values 0..255, got {array.dtype}")
+    if np.asarray(image).dtype != np.uint8:
+        raise UnreadableImageError(f"the image must be uint8 with values 0..255, got {np.asarray(image).dtype}")
+    array = np.asarray(image, np.uint8)
     if array.ndim == 2:
         array = np.repeat(array[..., None], 3, axis=2)
     if array.ndim != 3 or array.shape[2] not in (3, 4) or 0 in array.shape:

@@ -23,8 +23,8 @@ CAMERA_DISTANCE = 8.0
 """Assumed distance to the driver's camera, inter-ocular distances: turns a change of size into a step forward."""
 MAX_TRANSLATION = 0.6  # inter-ocular distances; beyond it the head is held back softly
 LANDMARK_FILTER, POSE_FILTER, GAZE_FILTER = (1.0, 40.0), (1.2, 10.0), (1.5, 6.0)
-"""Minimum cutoff (Hz) and beta of the One-Euro filters. Measured on the driver clips: landmark jitter at rest falls from
-.00125 to .00026 inter-ocular distances, lag costs .002, and mouth opening keeps a correlation of .994 or more."""
+"""Minimum cutoff (Hz) and beta of the One-Euro filters. Measured on the driver clips: landmark jitter at rest falls
+from .00125 to .00026 inter-ocular distances, lag costs .002, mouth opening keeps a correlation of .994 or more."""
 SPEED_CUTOFF = 6.0  # Hz, of the filters' speed estimates: at 1 Hz speech is smeared
 GAZE_RECOVERY = 0.5  # share by which the gaze follows after a blink, per frame
 

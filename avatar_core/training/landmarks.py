@@ -20,6 +20,10 @@ TEST_CLIPS = ("d10", "d19", "sk4")
 """Driver clips that no statistic and no training sees."""
 
 
+def _rgb(image: NDArray[np.generic]) -> NDArray[np.uint8]:
+    return cv2.cvtColor(image, cv2.COLOR_BGR2RGB).astype(np.uint8)
+
+
 def _largest(faces: list[NDArray[np.float32]]) -> NDArray[np.float32]:
     if not faces:
         return np.full((LANDMARK_COUNT, 3), np.nan, np.float32)
@@ -38,7 +42,7 @@ def portrait_landmarks(folder: Path, work: Path) -> NDArray[np.float32]:
         rows = []
         for path in tqdm(paths, desc="portraits"):
             image = cv2.imread(str(path))
-            rows.append(_largest([] if image is None else landmarker.find(cv2.cvtColor(image, cv2.COLOR_BGR2RGB))))
+            rows.append(_largest([] if image is None else landmarker.find(_rgb(image))))
     work.mkdir(parents=True, exist_ok=True)
     np.savez_compressed(cache, landmarks=np.array(rows), names=np.array([path.name for path in paths]))
     return np.array(rows)
@@ -54,13 +58,13 @@ def clip_landmarks(folder: Path, work: Path, max_frames: int = 400) -> dict[str,
         cache = work / f"clip_{path.stem}.npz"
         if not cache.is_file():
             capture = cv2.VideoCapture(str(path))
-            rows = []
+            rows: list[NDArray[np.float32]] = []
             with Landmarker(video=True) as landmarker:
                 while len(rows) < max_frames:
                     read, frame = capture.read()
                     if not read:
                         break
-                    rows.append(_largest(landmarker.find(cv2.cvtColor(frame, cv2.COLOR_BGR2RGB))))
+                    rows.append(_largest(landmarker.find(_rgb(frame))))
             capture.release()
             work.mkdir(parents=True, exist_ok=True)
             np.savez_compressed(cache, landmarks=np.array(rows))

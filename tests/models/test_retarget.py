@@ -29,9 +29,7 @@ def portrait_neutral(face_model: FaceModel) -> NDArray[np.float64]:
 
 
 @pytest.fixture(scope="module")
-def retargeter(
-    solver: ActivationSolver, face_model: FaceModel, portrait_neutral: NDArray[np.float64]
-) -> Retargeter:
+def retargeter(solver: ActivationSolver, face_model: FaceModel, portrait_neutral: NDArray[np.float64]) -> Retargeter:
     return Retargeter(solver, face_model.mean, portrait_neutral, portrait_neutral)
 
 

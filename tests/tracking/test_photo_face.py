@@ -39,9 +39,7 @@ def test_finds_a_small_face_in_a_large_picture_in_its_pixels(
     assert np.ptp(face.landmarks[:, 0]) == pytest.approx(1.1 * size, rel=0.15)
 
 
-def test_takes_the_largest_of_several_and_says_how_many(
-    finder: PhotoFaceFinder, portrait: NDArray[np.uint8]
-) -> None:
+def test_takes_the_largest_of_several_and_says_how_many(finder: PhotoFaceFinder, portrait: NDArray[np.uint8]) -> None:
     head = portrait[0:260, 90:350]
     pair = np.full((520, 800, 3), 120, np.uint8)
     pair[:520, :520] = cv2.resize(head, (520, 520))
@@ -51,9 +49,7 @@ def test_takes_the_largest_of_several_and_says_how_many(
     assert face.landmarks[:, 0].mean() < 520
 
 
-def test_no_face_too_small_and_empty_pictures_are_refused(
-    finder: PhotoFaceFinder, portrait: NDArray[np.uint8]
-) -> None:
+def test_no_face_too_small_and_empty_pictures_are_refused(finder: PhotoFaceFinder, portrait: NDArray[np.uint8]) -> None:
     noise = np.random.default_rng(0).integers(0, 255, (300, 400, 3), dtype=np.uint8)
     with pytest.raises(NoFaceError, match="no face"):
         finder.find(noise)
