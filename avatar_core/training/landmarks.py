@@ -20,7 +20,7 @@ TEST_CLIPS = ("d10", "d19", "sk4")
 """Driver clips that no statistic and no training sees."""
 
 
-def _rgb(image: NDArray[np.generic]) -> NDArray[np.uint8]:
+def _rgb(image: cv2.typing.MatLike) -> NDArray[np.uint8]:
     return cv2.cvtColor(image, cv2.COLOR_BGR2RGB).astype(np.uint8)
 
 
