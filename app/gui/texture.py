@@ -34,11 +34,11 @@ def to_float_rgba(rgb: NDArray[np.uint8], out: NDArray[np.float32], scratch: NDA
 
 def rounded_mask(width: int, height: int, radius: int) -> NDArray[np.float32]:
     """(H, W) coverage in [0, 1] of a rectangle with rounded corners, smooth over one pixel."""
-    radius = max(0, min(radius, min(width, height) // 2))
-    x = np.abs(np.arange(width) + 0.5 - width / 2.0) - (width / 2.0 - radius)
-    y = np.abs(np.arange(height) + 0.5 - height / 2.0) - (height / 2.0 - radius)
+    reach = max(0.5, min(radius, min(width, height) / 2.0))  # at half a pixel the corners are square
+    x = np.abs(np.arange(width) + 0.5 - width / 2.0) - (width / 2.0 - reach)
+    y = np.abs(np.arange(height) + 0.5 - height / 2.0) - (height / 2.0 - reach)
     outside = np.hypot(np.maximum(x, 0.0)[None, :], np.maximum(y, 0.0)[:, None])
-    return np.clip(radius - outside + 0.5, 0.0, 1.0).astype(np.float32)
+    return np.clip(reach - outside + 0.5, 0.0, 1.0).astype(np.float32)
 
 
 def corner_mask(radius: int, colour: tuple[int, ...]) -> NDArray[np.float32]:

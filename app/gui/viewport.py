@@ -141,9 +141,7 @@ class Viewport:
                     self._corners, (x, y), (x + radius, y + radius), uv_min=(u, v), uv_max=(u + 0.5, v + 0.5),
                     parent=layer,
                 )  # fmt: skip
-        dpg.draw_rectangle(
-            (0.5, 0.5), (width - 0.5, height - 0.5), color=LINE, fill=CLEAR, rounding=radius, parent=layer
-        )
+        dpg.draw_rectangle((0, 0), (width, height), color=LINE, fill=CLEAR, rounding=radius, parent=layer)
 
     # --- mouse ------------------------------------------------------------------------------------------------------
 
