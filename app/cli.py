@@ -168,10 +168,13 @@ def _window(config: AppConfig) -> int:
     source = _source(config)
     engine = AvatarEngine.from_pretrained(config.weights or "weights", config.device)
     session = Session(engine, config)
-    try:
+
+    def begin() -> None:
         session.start()
         session.open_photo(str(source))
-        return run_window(session, config)
+
+    try:
+        return run_window(session, config, begin)
     finally:
         session.close()
         engine.close()

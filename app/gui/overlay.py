@@ -74,8 +74,8 @@ class Overlay:
             self._pill(state.width - edge, edge, text, RECORDING, align=1.0)
         if state.face_lost and state.has_avatar:
             crowded = state.recording is not None and state.width < self._look.px(_ROOM_FOR_THREE)
-            top = edge + self._look.px(36) if crowded else edge
-            self._pill(state.width / 2.0, top, "Face lost · easing to neutral", WARNING, align=0.5)
+            lowered = edge + self._look.px(36) if crowded else edge
+            self._pill(state.width / 2.0, lowered, "Face lost · easing to neutral", WARNING, align=0.5)
         if not state.has_avatar and state.encoding is None:
             self._invitation(state)
         bottom: float = state.height - edge

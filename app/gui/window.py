@@ -45,10 +45,14 @@ _STATUS_SECONDS = 0.1  # between two looks at the session's figures; pictures ar
 _MINIMUM_SIZE = (960, 620)  # design units
 
 
-def run_window(session: Session, config: AppConfig) -> int:
-    """Show the window on a started ``session`` until it is closed; returns the process's exit code.
+def run_window(session: Session, config: AppConfig, begin: Callable[[], None]) -> int:
+    """Show the window on ``session`` until it is closed; returns the process's exit code.
 
     The caller closes the session. SIGTERM and SIGINT end the loop as closing the window does.
+
+    Args:
+        begin: starts the session; called once the window is open. Not earlier: the tracker's threads open EGL
+            contexts, and an X error of theirs while GLFW creates its own makes GLFW abort the process.
     """
     obstacle = display_obstacle()  # asked first: without a display the window library aborts the whole process
     if obstacle is not None:
@@ -58,7 +62,7 @@ def run_window(session: Session, config: AppConfig) -> int:
     try:
         window = Window(session, config)
         with _ended_by_signals(window.stop):
-            window.run()
+            window.run(begin)
     finally:
         dpg.destroy_context()
     return 0
@@ -98,11 +102,13 @@ class Window:
         """End the loop after the current turn."""
         self._stopped = True
 
-    def run(self) -> None:
-        """Draw until the window is closed or `stop` is called."""
+    def run(self, begin: Callable[[], None]) -> None:
+        """Draw until the window is closed or `stop` is called; ``begin`` is called after the first draw."""
         try:
             dpg.render_dearpygui_frame()  # text can be measured from here on
             self._arrange()
+            dpg.render_dearpygui_frame()
+            begin()
             while dpg.is_dearpygui_running() and not self._stopped:
                 self._turn()
         finally:
