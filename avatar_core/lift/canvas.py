@@ -11,6 +11,7 @@ Heights are pixels of the canvas, towards the viewer, above the plane through th
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TypeVar
 
 import cv2
 import numpy as np
@@ -33,6 +34,7 @@ CENTRE_SHIFT = 0.12
 
 _MAX_SHRINK = 0.7  # below this scale the photo is averaged down before it is resampled
 _RIGHT_EYE_CORNERS, _LEFT_EYE_CORNERS = (33, 133), (263, 362)
+Value = TypeVar("Value", bound=np.generic)
 
 
 @dataclass(frozen=True)
@@ -97,7 +99,7 @@ def _resample(
     return picture.astype(np.uint8), valid
 
 
-def inner_crop(values: NDArray[np.generic]) -> NDArray[np.generic]:
+def inner_crop(values: NDArray[Value]) -> NDArray[Value]:
     """The (512, 512, ...) part of a canvas map that the default camera sees."""
     return values[MARGIN_TOP : MARGIN_TOP + CROP_SIZE, MARGIN_LEFT : MARGIN_LEFT + CROP_SIZE]
 

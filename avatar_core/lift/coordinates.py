@@ -12,12 +12,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from avatar_core.avatar import PART_NAMES
-from avatar_core.lift.fill import push_pull
+from avatar_core.lift.fill import nearest, push_pull
 from avatar_core.lift.pose import FacePlacement
 from avatar_core.models.anatomy import skin_part
 
 LOWER_FACE, HAIR, BODY = (PART_NAMES.index(name) for name in ("lower_face", "hair", "body"))
 
+OUTLINE_CONTACT = 0.07  # inter-ocular distances round the mesh that move as its outline does
 OUTLINE_REACH = 0.6  # inter-ocular distances over which the outline's registration is carried outwards
 HAIR_DISTANCE = 0.45  # from the face mesh: beyond it skin is no longer moved by the face
 CROWN = 0.85  # canonical y of the hair line at the latest
@@ -25,17 +26,30 @@ NECK_LOW, NECK_HIGH = -1.95, -1.0
 """Canonical y where the neck stops following the head, and where it follows it fully."""
 SHOULDER_START, SHOULDER_SLOPE = 0.6, 0.5
 """Beyond this |x| the neck turns into shoulders, which count as lower by this slope."""
+JAW_CONTACT = 0.15
 THROAT_WIDTH, THROAT_LOW = 0.62, -1.75  # |x| and y of the skin below the chin that the jaw pulls along
 
 
 @dataclass(frozen=True)
 class Registration:
-    """u (S, S, 3) inside the mesh; offset (S, S, 3) from canonical position to u outside, fading away; distance (S, S)
-    to the mesh in inter-ocular distances, 0 inside."""
+    """How pixels map to the mean face.
+
+    Args:
+        u: (S, S, 3) exact inside the mesh; outside it that of the nearest point of the outline.
+        offset: (S, S, 3) from canonical position to u outside the mesh, fading away.
+        distance: (S, S) to the mesh in inter-ocular distances, 0 inside.
+    """
 
     u: NDArray[np.float32]
     offset: NDArray[np.float32]
     distance: NDArray[np.float32]
+
+    def outside(self, canonical: NDArray[np.floating], where: NDArray[np.bool_] | slice) -> NDArray[np.float32]:
+        """u of canonical positions at the pixels ``where``; next to the mesh it leans on the outline, so that skin
+        beside the jaw moves with it instead of tearing off."""
+        share = np.exp(-((self.distance[where] / OUTLINE_CONTACT) ** 2))[..., None]
+        free = canonical + self.offset[where]
+        return np.asarray(free * (1 - share) + self.u[where] * share, np.float32)
 
 
 def register(face: FacePlacement, mean: NDArray[np.floating]) -> Registration:
@@ -46,7 +60,7 @@ def register(face: FacePlacement, mean: NDArray[np.floating]) -> Registration:
     offset = push_pull(residual, inside.astype(np.float32))
     distance = cv2.distanceTransform((~inside).astype(np.uint8), cv2.DIST_L2, 5) / face.eye_distance
     offset *= np.exp(-((distance / OUTLINE_REACH) ** 2))[..., None]
-    return Registration(u, offset.astype(np.float32), distance.astype(np.float32))
+    return Registration(nearest(u, inside), offset.astype(np.float32), distance.astype(np.float32))
 
 
 def head_part(
@@ -57,9 +71,13 @@ def head_part(
     return np.where(hair, HAIR, skin_part(u, mean)).astype(np.uint8)
 
 
-def body_part(u: NDArray[np.floating]) -> NDArray[np.uint8]:
-    """Labels (N,) of samples below the jaw: the throat moves with the jaw, everything else with the body."""
-    throat = (np.abs(u[:, 0]) < THROAT_WIDTH) & (u[:, 1] > THROAT_LOW)
+def body_part(u: NDArray[np.floating], distance: NDArray[np.floating]) -> NDArray[np.uint8]:
+    """Labels (N,) of samples below the jaw: the throat and what touches the jaw move with it, the rest does not.
+
+    Args:
+        distance: (N,) to the face mesh, inter-ocular distances.
+    """
+    throat = (np.abs(u[:, 0]) < THROAT_WIDTH) & (u[:, 1] > THROAT_LOW) | (distance < JAW_CONTACT)
     return np.where(throat, LOWER_FACE, BODY).astype(np.uint8)
 
 

@@ -28,8 +28,9 @@ BALL_SHARE = 0.86  # of the radius: beyond it the sphere turns away so steeply t
 SOCKET_SLOPE = 1.0
 SAMPLE_STEP = 0.5  # pixels
 REACH_UP, REACH_DOWN, REACH_SIDE = 0.15, 0.13, 0.05  # beyond the lid margins, inter-ocular distances
-IRIS_OF_EYE_WIDTH = (0.19, 0.26)
+IRIS_OF_EYE_WIDTH = (0.19, 0.29)
 """Iris radius over the width of the opening: an iris is 12 mm across in an opening of 30 mm."""
+SHADOW_SHARE = 0.72  # of the white's brightness: darker pixels beside the iris are lashes or their shadow
 SMALLEST_OPENING = 25  # pixels of iris and sclera below which the eye counts as shut
 
 _SIDES = ((RIGHT_EYE_RING, RIGHT_IRIS, "right_eyeball"), (LEFT_EYE_RING, LEFT_IRIS, "left_eyeball"))
@@ -48,14 +49,22 @@ class _Window:
 
 def build_eyes(
     picture: NDArray[np.float32], skin_height: NDArray[np.float32], face: FacePlacement, mean: NDArray[np.floating]
-) -> list[Layer]:
-    """Both eyeballs; ``picture`` (S, S, 3) in [0, 1], ``skin_height`` (S, S) pixels, ``mean`` (478, 3)."""
-    return [_eyeball(side, picture, skin_height, face, np.asarray(mean)) for side in (0, 1)]
+) -> tuple[list[Layer], NDArray[np.bool_]]:
+    """Both eyeballs, and the pixels (S, S) of the openings that belong to the lashes: the lids must carry those.
+
+    Args:
+        picture: (S, S, 3) the photo in [0, 1].
+        skin_height: (S, S) canvas pixels.
+        mean: (478, 3) the mean face.
+    """
+    over_eye = np.zeros(picture.shape[:2], bool)
+    layers = [_eyeball(side, picture, skin_height, face, np.asarray(mean), over_eye) for side in (0, 1)]
+    return layers, over_eye
 
 
 def _eyeball(
     side: int, picture: NDArray[np.float32], skin_height: NDArray[np.float32], face: FacePlacement,
-    mean: NDArray[np.floating],
+    mean: NDArray[np.floating], over_eye: NDArray[np.bool_],
 ) -> Layer:  # fmt: skip
     ring, iris_index, part_name = _SIDES[side]
     outline = face.landmarks[list(ring), :2]
@@ -65,7 +74,9 @@ def _eyeball(
     width = float(np.linalg.norm(outline[0] - outline[8]))
     rim = np.linalg.norm(face.landmarks[iris_index + 1 : iris_index + 5, :2] - iris, axis=1).mean()
     iris_radius = float(np.clip(rim, IRIS_OF_EYE_WIDTH[0] * width, IRIS_OF_EYE_WIDTH[1] * width))
-    colours = _paint(picture[window.rows, window.columns], opening, window, iris, iris_radius, face, picture)
+    patch = picture[window.rows, window.columns]
+    colours, lashes = _paint(patch, opening, window, iris, iris_radius, face, picture)
+    over_eye[window.rows, window.columns] |= lashes
 
     corners = [ring[0], ring[8]]
     centre = EYEBALL_CENTRES[side] + (face.neutral[corners] - mean[corners]).mean(0)
@@ -83,7 +94,7 @@ def _eyeball(
     height = _ball_height(grid_x, grid_y, middle, radius)
     height = np.minimum(height, _sample(skin, inner_x, inner_y) - 0.5 * LID_CLEARANCE * face.eye_distance)
     position = unproject(grid_x, grid_y, height)
-    colour = cv2.remap(colours, inner_x, inner_y, cv2.INTER_LINEAR)
+    colour = _sample(colours, inner_x, inner_y)
     off_axis = np.hypot(grid_x - middle[0], grid_y - middle[1])
     ball = (off_axis < BALL_SHARE * radius).reshape(-1)
     across, upward = np.gradient(position, axis=1), -np.gradient(position, axis=0)
@@ -91,7 +102,8 @@ def _eyeball(
     points = position.reshape(-1, 3)
     head_centre = unproject(middle[0], middle[1], middle[2])
     direction = face.to_head.rotation.T @ (points - head_centre).T / face.to_head.scale
-    towards_iris = unproject(*iris, _ball_height(*iris, middle, radius)) - head_centre
+    iris_height = _ball_height(iris[0], iris[1], middle, radius)
+    towards_iris = unproject(iris[0], iris[1], iris_height) - head_centre
     towards_iris = face.to_head.rotation.T @ towards_iris / np.linalg.norm(towards_iris)
     gaze = gaze_rotation(np.array([np.arctan2(towards_iris[0], towards_iris[2]), np.arcsin(towards_iris[1])]))
     straight = (gaze.T @ direction).T + EYEBALL_CENTRES[side]
@@ -148,8 +160,8 @@ def _sample(values: NDArray[np.float32], x: NDArray[np.float32], y: NDArray[np.f
 def _paint(
     patch: NDArray[np.float32], opening: NDArray[np.bool_], window: _Window, iris: NDArray[np.floating],
     iris_radius: float, face: FacePlacement, picture: NDArray[np.float32],
-) -> NDArray[np.float32]:  # fmt: skip
-    """Eyeball colours (h, w, 3): the photo's where the eye is open, continued under the lids."""
+) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:  # fmt: skip
+    """Eyeball colours (h, w, 3): the photo's where the eye shows, continued under lids and lashes; and the lashes."""
     core = cv2.erode(opening.astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
     if core.sum() < SMALLEST_OPENING:
         core = opening
@@ -158,9 +170,12 @@ def _paint(
     disc = _complete_iris(patch, core & (off_iris <= 1.02 * iris_radius), window, iris, iris_radius, off_iris)
     blend = np.clip((1.06 * iris_radius - off_iris) / (0.14 * iris_radius) + 0.3, 0, 1)[..., None]
     continued = disc * blend + white * (1 - blend)
-    own = cv2.GaussianBlur(core.astype(np.float32), (0, 0), 0.7)
-    own = np.maximum(own, core)[..., None]
-    return np.asarray(patch * own + continued * (1 - own), np.float32)
+    dark = patch.mean(-1) < SHADOW_SHARE * white.mean(-1)
+    lashes = opening & dark & (off_iris > 1.25 * iris_radius)
+    own = core & ~lashes
+    share = np.where(own, np.float32(1), cv2.GaussianBlur(own.astype(np.float32), (0, 0), 0.7))
+    share = (share * ~lashes)[..., None]
+    return np.asarray(patch * share + continued * (1 - share), np.float32), lashes
 
 
 def _sclera(
@@ -172,7 +187,8 @@ def _sclera(
         return np.broadcast_to(np.clip(0.85 * skin + 0.12, 0, 1), patch.shape).astype(np.float32)
     brightness = patch.mean(-1)
     bright = seen & (brightness >= np.percentile(brightness[seen], 50))
-    return push_pull(cv2.GaussianBlur(patch, (0, 0), 0.5), bright.astype(np.float32))
+    softened = np.asarray(cv2.GaussianBlur(patch, (0, 0), 0.5), np.float32)
+    return push_pull(softened, bright.astype(np.float32))
 
 
 def _complete_iris(

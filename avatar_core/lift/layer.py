@@ -59,7 +59,7 @@ def join(layers: list[Layer]) -> Layer:
 
 
 @njit(cache=True)
-def _difference(points, mask, stride, jump, rest):  # type: ignore[no-untyped-def]
+def _difference(points, mask, stride, jump, rest):
     """Steps to the right and upwards neighbours, (H, W, 3) each; ``rest`` is the step where no neighbour exists."""
     rows, columns = mask.shape
     across = np.zeros((rows, columns, 3), np.float32)

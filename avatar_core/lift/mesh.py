@@ -17,9 +17,8 @@ from numpy.typing import NDArray
 from avatar_core.tracking.topology import INNER_LIPS, LEFT_EYE_RING, RIGHT_EYE_RING, TRIANGLES
 
 
-
 @njit(cache=True)
-def _draw(points, triangles, size):  # type: ignore[no-untyped-def]
+def _draw(points, triangles, size):
     """Index (-1 outside) and barycentric weights of the nearest triangle at each pixel centre."""
     index = -np.ones((size, size), np.int32)
     weights = np.zeros((size, size, 3), np.float32)
@@ -102,5 +101,5 @@ def polygon_mask(points: NDArray[np.floating], size: int) -> NDArray[np.bool_]:
     """Pixels (size, size) whose centre lies within (or on the edge of) a polygon (K, 2)."""
     mask = np.zeros((size, size), np.uint8)
     fixed_point = np.round((np.asarray(points, np.float64) - 0.5) * 16).astype(np.int32)
-    cv2.fillPoly(mask, [fixed_point], 1, shift=4)
+    cv2.fillPoly(mask, [fixed_point], (1,), shift=4)
     return mask > 0

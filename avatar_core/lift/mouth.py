@@ -41,9 +41,11 @@ ENAMEL, GUM_COLOUR, TONGUE_COLOUR, SOCKET_COLOUR = (
 )
 REFERENCE_SKIN = np.array([0.93, 0.76, 0.67])  # lit skin under neutral light, to which the colours above belong
 
+SOCKET_RIM = 0.35  # of the bowl's depth: the rest would come out through an opening cheek
 LIP_CLEARANCE = 0.03  # inter-ocular distances between the lips' inside and the teeth
 SHEET_STEP = 0.8  # pixels between samples
 SMILE_GAP = 0.18  # inter-ocular distances of lip gap up to which visible teeth are nearly all upper ones
+DEPTH_OF_SHADOW = 0.08  # inter-ocular distances that tongue and shadows lie behind the teeth
 CLENCHED_BORDER = 0.9  # share of the gap, from the upper lip, that they then fill
 JAW_POINTS = (CHIN, 175, 199, 200)
 LOWER_LIP_POINTS = (14, 15, 16, 17)
@@ -178,7 +180,7 @@ def _socket() -> Sheet:
     bowl = np.sqrt(np.clip(1 - (x / 0.36) ** 2, 0, 1)) * np.sqrt(np.clip(1 - ((y + 0.69) / 0.28) ** 2, 0, 1))
     u = np.stack([x, y, 0.10 - 0.60 * bowl], -1)
     shade = 1.0 - 0.65 * bowl
-    return u, SOCKET_COLOUR * shade[..., None], np.ones(shade.shape, bool), 0.5
+    return u, SOCKET_COLOUR * shade[..., None], bowl > SOCKET_RIM, 0.5
 
 
 def _sheet(
@@ -224,20 +226,20 @@ def _photographed(
     wide = cv2.dilate(face.mouth.astype(np.uint8), disc) > 0
     rows, columns = (slice(int(v.min()) - 2, int(v.max()) + 3) for v in np.nonzero(wide))
     mouth, wide = face.mouth[rows, columns], wide[rows, columns]
-    patch = push_pull(picture[rows, columns], cv2.erode(mouth.astype(np.uint8), np.ones((2, 2), np.uint8)))
+    certain = cv2.erode(mouth.astype(np.uint8), np.ones((2, 2), np.uint8)) > 0
+    patch = push_pull(picture[rows, columns], certain.astype(np.float32))
     patch = np.where(mouth[..., None], picture[rows, columns], patch)
     y, x = np.nonzero(wide)
     centre_x, centre_y = x + columns.start + 0.5, y + rows.start + 0.5
     down = _share_down(face, centre_x, centre_y)
-    part, lowered = _recognise(patch[y, x], down, face)
+    part, lowered, deep = _recognise(patch[y, x], down, face)
 
     flat = unproject(centre_x, centre_y, np.full(len(x), face.head[UPPER_LIP_INNER, 2] / UNITS_PER_PIXEL))
     seen = face.to_head.invert(flat)
     offset = np.where(lowered[:, None], offsets.lower, offsets.upper)
     u = seen - offset
     front = np.where(lowered, ARCH_FRONT_LOWER, ARCH_FRONT_UPPER)
-    u[:, 2] = _arch(np.clip(u[:, 0], -0.28, 0.28), 0.0) + front - np.where(part == SOCKET, 0.12, 0.0)
-    u[:, 2] += np.where(part == TONGUE, -0.06, 0.0)
+    u[:, 2] = _arch(np.clip(u[:, 0], -0.28, 0.28), 0.0) + front - np.where(deep, DEPTH_OF_SHADOW, 0.0)
     height = face.height_of(u + offset)
     height = np.minimum(height, skin_height[rows, columns][y, x] - 0.5 * LIP_CLEARANCE * face.eye_distance)
     surface = np.zeros((*wide.shape, 3), np.float32)
@@ -266,17 +268,18 @@ def _share_down(face: FacePlacement, x: NDArray[np.floating], y: NDArray[np.floa
 
 def _recognise(
     colour: NDArray[np.float32], down: NDArray[np.floating], face: FacePlacement
-) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
-    """Part labels (N,) of pixels between the lips, and whether they move with the jaw."""
+) -> tuple[NDArray[np.uint8], NDArray[np.bool_], NDArray[np.bool_]]:
+    """Pixels between the lips (N,): part labels, whether they move with the jaw, whether they lie behind the teeth.
+
+    All are bound rigidly to one of the jaws, tongue and shadows too: what stretches between the jaws would smear.
+    """
     brightness, high = colour.mean(-1), colour.max(-1)
     saturation = (high - colour.min(-1)) / np.maximum(high, 1e-3)
-    bright = brightness > 0.55 * np.percentile(brightness, 92)
-    enamel = bright & (saturation < 0.42)
+    reference = np.percentile(brightness, 92)
     gap = np.linalg.norm(face.canonical[UPPER_LIP_INNER] - face.canonical[LOWER_LIP_INNER])
-    border = CLENCHED_BORDER if gap < SMILE_GAP else 0.5
-    lowered = down > border
-    part = np.where(down > 0.5, TONGUE, SOCKET)
-    part = np.where(brightness < 0.35 * np.percentile(brightness, 92), SOCKET, part)
-    part = np.where(enamel, np.where(lowered, LOWER_TEETH, UPPER_TEETH), part)
-    lowered = np.where(part == TONGUE, True, np.where(part == SOCKET, down > 0.5, lowered))
-    return part.astype(np.uint8), lowered.astype(bool)
+    lowered = down > (CLENCHED_BORDER if gap < SMILE_GAP else 0.5)
+    part = np.where(lowered, LOWER_TEETH, UPPER_TEETH)
+    deep = (brightness < 0.55 * reference) | (saturation > 0.42)
+    return part.astype(np.uint8), lowered, deep
+
+

@@ -93,14 +93,14 @@ def lift(
     report("surface", 0.6)
     registered = register(face, face_model.mean)
     picture = canvas.image.astype(np.float32) / np.float32(255)
+    eyes, over_eye = build_eyes(picture, surfaces.head, face, face_model.mean)
     layers = [
-        build_skin(surfaces, matte, face, registered, face_model.mean),
+        build_skin(surfaces, matte, picture, over_eye, face, registered, face_model.mean),
         build_body(surfaces, matte, face, registered),
         build_back(surfaces, matte, face, registered),
     ]
-    report("eyes and mouth", 0.85)
-    layers += build_eyes(picture, surfaces.head, face, face_model.mean)
-    layers.append(build_mouth(picture, surfaces.head, face, face_model.mean))
+    report("mouth", 0.85)
+    layers += [*eyes, build_mouth(picture, surfaces.head, face, face_model.mean)]
     layer = _fade_borders(join(layers))
     rest, normal = to_gaussians(layer)
     report("colours", 0.9)

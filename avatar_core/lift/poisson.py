@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 HEAD, BODY = 1, 2
 """Unknown pixels."""
 FIXED, FACE = 3, 4
-"""Known pixels; a `BODY` pixel feels a `FACE` neighbour by its coupling: the chin stands free of the throat behind it."""
+"""Known pixels; a `BODY` pixel feels a `FACE` neighbour by its coupling: the chin stands free of the throat."""
 
 _COARSEST = 24
 _COARSE_SWEEPS, _SWEEPS = 150, 28
@@ -22,7 +22,7 @@ _OVERRELAXATION = 1.7
 
 
 @njit(cache=True, fastmath=True)
-def _relax(field, role, rhs, coupling, sweeps, omega):  # type: ignore[no-untyped-def]
+def _relax(field, role, rhs, coupling, sweeps, omega):
     """Red-black successive over-relaxation of ``field`` (H, W) in place."""
     rows, columns = field.shape
     for _ in range(sweeps):
@@ -56,7 +56,7 @@ def _relax(field, role, rhs, coupling, sweeps, omega):  # type: ignore[no-untype
 
 
 @njit(cache=True)
-def _coarsen(role, value):  # type: ignore[no-untyped-def]
+def _coarsen(role, value):
     """Role by majority of 2 x 2 pixels (fixed wins a tie), value by the mean of the pixels of that role."""
     rows, columns = role.shape[0] // 2, role.shape[1] // 2
     coarse_role = np.zeros((rows, columns), np.uint8)

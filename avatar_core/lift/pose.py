@@ -17,7 +17,12 @@ from avatar_core.tracking.face_model import FaceModel, image_to_axes_up
 from avatar_core.tracking.neutral import NeutralEstimator
 from avatar_core.tracking.open_mouth import lip_to_chin, repair_open_mouth
 from avatar_core.tracking.topology import (
-    INNER_LIPS, JAW_LINE, LEFT_EYE_RING, LOWER_LIP_INNER, RIGHT_EYE_RING, UPPER_LIP_INNER,
+    INNER_LIPS,
+    JAW_LINE,
+    LEFT_EYE_RING,
+    LOWER_LIP_INNER,
+    RIGHT_EYE_RING,
+    UPPER_LIP_INNER,
 )  # fmt: skip
 
 HEAD_CENTRE = np.array([0.0, -0.30, -0.60])

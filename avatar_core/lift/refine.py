@@ -17,7 +17,7 @@ from avatar_core.lift.canvas import CROP_SIZE
 from avatar_core.rendering.rasterizer import create
 
 ROUNDS = 2
-GAIN = 0.9
+GAIN = 0.8
 LARGEST_CHANGE = 0.12  # of a colour: more would be seen as ringing once the surface moves
 _FOLD = 1024  # samples per row: cv2 limits the height of a map
 

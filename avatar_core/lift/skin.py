@@ -15,19 +15,31 @@ from avatar_core.lift.fill import push_pull
 from avatar_core.lift.layer import Layer, join, surface_steps
 from avatar_core.lift.matte import FAINT, Matte
 from avatar_core.lift.pose import FacePlacement
-from avatar_core.lift.stretch import SkinMaps, lash_layer, rows_per_pixel, split_layer
+from avatar_core.lift.stretch import SkinMaps, lash_layer, split_layer, stretched_skin
 from avatar_core.lift.surfaces import Surfaces
 
 
 def build_skin(
-    surfaces: Surfaces, matte: Matte, face: FacePlacement, registered: Registration, mean: NDArray[np.floating]
+    surfaces: Surfaces,
+    matte: Matte,
+    picture: NDArray[np.float32],
+    over_eye: NDArray[np.bool_],
+    face: FacePlacement,
+    registered: Registration,
+    mean: NDArray[np.floating],
 ) -> Layer:
-    """The head's visible surface; ``mean`` (478, 3) is the mean face."""
+    """The head's visible surface.
+
+    Args:
+        picture: (S, S, 3) the photo in [0, 1].
+        over_eye: (S, S) lashes and their shadows inside the eyes' openings, see `eyes.build_eyes`.
+        mean: (478, 3) the mean face.
+    """
     openings = face.eyes.any(0) | face.mouth
     region = (matte.alpha > FAINT) & ~face.body
     maps = _maps(surfaces, matte, face, registered, region | openings)
-    rows = rows_per_pixel(face) * region
-    plain = region & ~openings & (rows == 0)
+    kind = stretched_skin(face) * region
+    plain = region & ~openings & (kind == 0)
     u = maps.u[plain]
     whole = Layer(
         position=maps.points[plain],
@@ -40,7 +52,7 @@ def build_skin(
         neck_weight=np.ones(len(u), np.float32),
         seen=np.ones(len(u), bool),
     )
-    return join([whole, split_layer(maps, rows, face, mean), *lash_layer(maps, face, mean)])
+    return join([whole, split_layer(maps, kind, face, mean), *lash_layer(maps, picture, over_eye, face, mean)])
 
 
 def _maps(
@@ -48,7 +60,7 @@ def _maps(
 ) -> SkinMaps:
     x, y = pixel_grid()
     points = unproject(x, y, surfaces.head)
-    outside = face.to_head.invert(points).astype(np.float32) + registered.offset
+    outside = registered.outside(face.to_head.invert(points).astype(np.float32), slice(None))
     u = np.where(face.mesh.inside[..., None], registered.u, outside)
     openings = face.eyes.any(0) | face.mouth
     colour = matte.foreground

@@ -15,14 +15,16 @@ from numpy.typing import NDArray
 
 from avatar_core.lift.canvas import UNITS_PER_PIXEL, pixel_grid
 from avatar_core.lift.coordinates import head_part
-from avatar_core.lift.fill import push_pull
+from avatar_core.lift.fill import nearest, push_pull
 from avatar_core.lift.layer import Layer, join
 from avatar_core.lift.mesh import polygon_mask
 from avatar_core.lift.pose import FacePlacement
 from avatar_core.tracking.topology import INNER_LIPS, LEFT_EYE_RING, OUTER_LIPS, RIGHT_EYE_RING
 
 UPPER_LID_REACH, LOWER_LID_REACH = 0.13, 0.06  # inter-ocular distances from the lid margin
-UPPER_LID_ROWS, LOWER_LID_ROWS, LIP_ROWS = 6, 3, 2
+UPPER_LID, LOWER_LID, LIPS = 1, 2, 3
+SPLITS = {UPPER_LID: (6, 2), LOWER_LID: (3, 1), LIPS: (4, 2)}
+"""Rows and columns of samples per pixel: closing lids stretch along the vertical, opening lips shear at the corners."""
 LASH_REACH = 0.045  # inter-ocular distances above the margin where dark pixels are lashes
 LID_SKIN_FROM, LID_SKIN_TO = 0.035, 0.17  # where the lid's own colour is looked for
 LASH_DARKNESS = 0.22  # share of the lid's brightness that a lash lacks
@@ -42,17 +44,17 @@ class SkinMaps:
     u: NDArray[np.float32]
 
 
-def rows_per_pixel(face: FacePlacement) -> NDArray[np.uint8]:
-    """(S, S) how many rows of samples a pixel is split into; 0 where one sample does."""
+def stretched_skin(face: FacePlacement) -> NDArray[np.uint8]:
+    """(S, S) which entry of `SPLITS` a pixel belongs to; 0 where one sample does."""
     size = face.mouth.shape[0]
-    rows = np.zeros((size, size), np.uint8)
-    rows[polygon_mask(face.landmarks[list(OUTER_LIPS), :2], size)] = LIP_ROWS
+    kind = np.zeros((size, size), np.uint8)
+    kind[polygon_mask(face.landmarks[list(OUTER_LIPS), :2], size)] = LIPS
     for side in range(2):
         if face.eyes[side].any():
             distance, upper = _from_margin(face, side)
-            rows[(distance < LOWER_LID_REACH) & ~upper] = LOWER_LID_ROWS
-            rows[(distance < UPPER_LID_REACH) & upper] = UPPER_LID_ROWS
-    return rows
+            kind[(distance < LOWER_LID_REACH) & ~upper] = LOWER_LID
+            kind[(distance < UPPER_LID_REACH) & upper] = UPPER_LID
+    return kind
 
 
 def _from_margin(face: FacePlacement, side: int) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
@@ -65,17 +67,18 @@ def _from_margin(face: FacePlacement, side: int) -> tuple[NDArray[np.float32], N
     return distance.astype(np.float32), y < level
 
 
-def split_layer(maps: SkinMaps, rows: NDArray[np.uint8], face: FacePlacement, mean: NDArray[np.floating]) -> Layer:
-    """Samples of all pixels with ``rows`` (S, S) above 0; those inside an opening's outline are left out."""
+def split_layer(maps: SkinMaps, kind: NDArray[np.uint8], face: FacePlacement, mean: NDArray[np.floating]) -> Layer:
+    """Samples of all pixels with ``kind`` (S, S) above 0; those inside an opening's outline are left out."""
     colour, _ = _without_lashes(maps, face)
     rings = (*_RINGS, INNER_LIPS) if face.mouth.any() else _RINGS
     outlines = [face.landmarks[list(ring), :2] for ring in rings]
     layers = []
-    for count in sorted({int(value) for value in np.unique(rows)} - {0}):
-        y, x = np.nonzero(rows == count)
-        shift = (np.arange(count, dtype=np.float32) + 0.5) / count - 0.5
-        sample_x = np.repeat(x.astype(np.float32), count)
-        sample_y = (y[:, None].astype(np.float32) + shift[None, :]).reshape(-1)
+    for chosen, (rows, columns) in SPLITS.items():
+        y, x = np.nonzero(kind == chosen)
+        down = np.repeat((np.arange(rows, dtype=np.float32) + 0.5) / rows - 0.5, columns)
+        right = np.tile((np.arange(columns, dtype=np.float32) + 0.5) / columns - 0.5, rows)
+        sample_x = (x[:, None].astype(np.float32) + right[None, :]).reshape(-1)
+        sample_y = (y[:, None].astype(np.float32) + down[None, :]).reshape(-1)
         outside = np.ones(len(sample_x), bool)
         for outline in outlines:
             outside &= ~within(sample_x + 0.5, sample_y + 0.5, outline)
@@ -84,14 +87,14 @@ def split_layer(maps: SkinMaps, rows: NDArray[np.uint8], face: FacePlacement, me
         layers.append(
             Layer(
                 position=interpolate(maps.points, sample_x, sample_y),
-                across=interpolate(maps.across, sample_x, sample_y),
-                upward=interpolate(maps.upward, sample_x, sample_y) / count,
+                across=interpolate(maps.across, sample_x, sample_y) / columns,
+                upward=interpolate(maps.upward, sample_x, sample_y) / rows,
                 colour=interpolate(colour, sample_x, sample_y),
                 coverage=np.ones(len(u), np.float32),
                 u=u,
                 part=head_part(u, np.zeros(len(u), np.float32), mean),
                 neck_weight=np.ones(len(u), np.float32),
-                seen=np.full(len(u), count == LIP_ROWS),
+                seen=np.full(len(u), chosen == LIPS),
             )
         )
     return join(layers)
@@ -123,18 +126,25 @@ def _without_lashes(maps: SkinMaps, face: FacePlacement) -> tuple[NDArray[np.flo
     return colour, lashes
 
 
-def lash_layer(maps: SkinMaps, face: FacePlacement, mean: NDArray[np.floating]) -> list[Layer]:
-    """The upper lashes as they are in the photo, bound to the lid's margin; empty when none stand out."""
-    _, lashes = _without_lashes(maps, face)
+def lash_layer(
+    maps: SkinMaps,
+    picture: NDArray[np.float32],
+    over_eye: NDArray[np.bool_],
+    face: FacePlacement,
+    mean: NDArray[np.floating],
+) -> list[Layer]:
+    """The lashes as they are in the photo, bound to the lid's margin; empty when none stand out.
+
+    Args:
+        picture: (S, S, 3) the photo in [0, 1].
+        over_eye: (S, S) pixels of the opening that show lashes or their shadow instead of the eye.
+    """
+    _, outer = _without_lashes(maps, face)
+    opening = face.eyes.any(0)
+    lashes = outer | (over_eye & opening)
     if not lashes.any():
         return []
-    opening = face.eyes.any(0)
-    _, label = cv2.distanceTransformWithLabels(
-        (~opening).astype(np.uint8), cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL
-    )
-    margin_u = np.zeros((int(label.max()) + 1, 3), np.float32)
-    margin_u[label[opening]] = maps.u[opening]
-    u = margin_u[label[lashes]]
+    u = np.where(opening[..., None], nearest(maps.u, ~opening), nearest(maps.u, opening))[lashes]
     lifted = maps.points[lashes]
     lifted[:, 2] += np.float32(LASH_LIFT * UNITS_PER_PIXEL)
     return [
@@ -142,7 +152,7 @@ def lash_layer(maps: SkinMaps, face: FacePlacement, mean: NDArray[np.floating]) 
             position=lifted,
             across=maps.across[lashes],
             upward=maps.upward[lashes],
-            colour=maps.colour[lashes],
+            colour=picture[lashes],
             coverage=np.ones(len(u), np.float32),
             u=u,
             part=head_part(u, np.zeros(len(u), np.float32), mean),

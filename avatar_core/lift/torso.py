@@ -22,6 +22,9 @@ from avatar_core.tracking.topology import CHIN, LEFT_MOUTH_CORNER, RIGHT_MOUTH_C
 BEHIND_JAW = 0.4  # inter-ocular distances that the body goes on behind head and hair
 THROAT_SHADE = 0.7  # high up behind the chin
 THROAT_BAND = 0.3  # inter-ocular distances below the jaw where the throat's colour is looked for
+FOLD_LENGTH, FOLD_START, FOLD_SHARE = 0.2, 3.0, 0.75
+"""How far in from the rim its texture is taken (inter-ocular distances; the first pixels are soft), and how much of
+it is used."""
 CHEEK_WIDTH = 0.14  # inter-ocular distances beside the face mesh that may still be cheek, not hair
 LOWER_LIP, FOREHEAD = 17, 10
 MARGIN_STRIDE = 2  # outside the default view every second pixel does
@@ -50,11 +53,21 @@ def build_body(surfaces: Surfaces, matte: Matte, face: FacePlacement, registered
         across, upward = surface_steps(points, region, stride)
         chosen = region & mask & _lattice(stride)
         canonical = face.to_head.invert(points[chosen]).astype(np.float32)
-        u = canonical + registered.offset[chosen]
+        free = hidden[chosen][:, None]
+        u = np.where(free, canonical + registered.offset[chosen], registered.outside(canonical, chosen))
         layers.append(
-            Layer(points[chosen], across[chosen], upward[chosen], colour[chosen], coverage[chosen], u, body_part(u),
-                  neck_weight(canonical), visible[chosen] & (stride == 1))
-        )  # fmt: skip
+            Layer(
+                position=points[chosen],
+                across=across[chosen],
+                upward=upward[chosen],
+                colour=colour[chosen],
+                coverage=coverage[chosen],
+                u=u,
+                part=body_part(u, registered.distance[chosen]),
+                neck_weight=neck_weight(canonical),
+                seen=visible[chosen] & (stride == 1),
+            )
+        )
     return join(layers)
 
 
@@ -67,7 +80,7 @@ def build_back(surfaces: Surfaces, matte: Matte, face: FacePlacement, registered
     solid = cv2.erode(opaque, np.ones((BACK_INSET, BACK_INSET), np.uint8)) > 0
     across, upward = surface_steps(points, solid, BACK_STRIDE)
     chosen = solid & _lattice(BACK_STRIDE)
-    colour = push_pull(matte.foreground, _rim(matte, face, registered.distance, y).astype(np.float32))
+    colour = _back_colour(matte, _rim(matte, face, registered.distance, y), x, y, face.eye_distance)
     canonical = face.to_head.invert(points[chosen]).astype(np.float32)
     count = len(canonical)
     return Layer(
@@ -81,6 +94,29 @@ def build_back(surfaces: Surfaces, matte: Matte, face: FacePlacement, registered
         neck_weight=neck_weight(canonical),
         seen=np.zeros(count, bool),
     )
+
+
+def _back_colour(
+    matte: Matte, rim: NDArray[np.bool_], x: NDArray[np.float32], y: NDArray[np.float32], unit: float
+) -> NDArray[np.float32]:
+    """Colours (S, S, 3) of the far side: the rim's hair folded inwards over and over, smooth where there is none."""
+    smooth = push_pull(matte.foreground, rim.astype(np.float32))
+    outside = (matte.alpha > 0.9).astype(np.uint8)
+    distance, label = cv2.distanceTransformWithLabels(outside, cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL)
+    rows, columns = np.nonzero(outside == 0)
+    nearest = np.zeros((int(label.max()) + 1, 2), np.float32)
+    nearest[label[rows, columns]] = np.stack([columns, rows], axis=-1)
+    edge = nearest[label]
+    fold = FOLD_LENGTH * unit
+    depth = FOLD_START + np.abs((distance + fold) % (2 * fold) - fold)
+    ratio = depth / np.maximum(distance, 1.0)
+    source_x = edge[..., 0] + (x - 0.5 - edge[..., 0]) * ratio
+    source_y = edge[..., 1] + (y - 0.5 - edge[..., 1]) * ratio
+    source = [source_x.astype(np.float32), source_y.astype(np.float32)]
+    folded = cv2.remap(matte.foreground, source[0], source[1], cv2.INTER_LINEAR)
+    certain = cv2.GaussianBlur(rim.astype(np.float32), (0, 0), 2.0)
+    share = FOLD_SHARE * np.clip(2 * cv2.remap(certain, source[0], source[1], cv2.INTER_LINEAR) - 1, 0, 1)
+    return np.asarray(smooth * (1 - share[..., None]) + folded * share[..., None], np.float32)
 
 
 def _lattice(stride: int) -> NDArray[np.bool_]:
@@ -97,7 +133,7 @@ def _behind_head(
     near = cv2.dilate(visible.astype(np.uint8), disc) > 0
     left, right = face.landmarks[172, 0], face.landmarks[397, 0]
     mouth = min(face.landmarks[RIGHT_MOUTH_CORNER, 1], face.landmarks[LEFT_MOUTH_CORNER, 1])
-    inset = 0.12 * (right - left)
+    inset = 0.05 * (right - left)
     column = (x > left + inset) & (x < right - inset) & (y > mouth) & (y < face.landmarks[CHIN, 1] + face.eye_distance)
     head = (matte.alpha > 0.5) & ~face.body
     hidden = (near | column) & head & ~visible
@@ -121,7 +157,7 @@ def _hidden_colour(
     up = np.clip((face.landmarks[CHIN, 1] - y) / face.eye_distance, 0, 1)
     skin *= (1 - (1 - THROAT_SHADE) * up)[..., None]
     share = cv2.GaussianBlur(column.astype(np.float32), (0, 0), 0.04 * face.eye_distance)[..., None]
-    return continued * (1 - share) + skin * share
+    return np.asarray(continued * (1 - share) + skin * share, np.float32)
 
 
 def _hidden_height(
