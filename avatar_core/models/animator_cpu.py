@@ -23,7 +23,6 @@ from avatar_core.models.animator_layout import (
     HIDDEN_GROUP,
     OUTPUT_GROUP,
     ROWS,
-    aligned,
     fastest_precision,
     pack_rows,
     pack_weights,
@@ -33,6 +32,7 @@ from avatar_core.models.gaussian_decoder import RAW_CHANNELS
 from avatar_core.models.networks import FIRST_RESIDUAL, GAZE, NAMED_COUNT, MotionNetworks
 from avatar_core.motion import HeadPose
 from avatar_core.rendering.jit import thread_limit
+from avatar_core.rendering.memory import aligned
 
 _PIXEL = DEFAULT_RADIUS / (focal_from_fov(DEFAULT_FOV) * 512)  # head-space units of a pixel, 512-pixel picture
 _STILL_POSITION = 0.1 * _PIXEL
@@ -75,16 +75,17 @@ class CpuAnimator:
         moves = self._moving_rows(source, len(avatar))
         self.order = np.concatenate([np.flatnonzero(moves), np.flatnonzero(~moves)])
         self.moving = int(moves.sum())
-        kept = self.order[: self.moving]
+        kept = torch.from_numpy(self.order[: self.moving])
         self._motion = pack_rows(constants.normalised[kept], self.precision)
         self._constant = pack_rows(constants.constant[kept], self.precision)
-        self._rest_change = self._decode(source)
+        self._rest_change = aligned((tile_count(self.moving), RAW_CHANNELS, ROWS), np.float32)
+        self._decode(source, self._rest_change)
 
         # Opacity and colour are finished here for the Gaussians that stay still; the others are written per frame.
         self._planar = np.ascontiguousarray(avatar.rest.float().numpy()[:, self.order])
         self._planar[SCALE] = np.exp(self._planar[SCALE])
         neck = avatar.neck_weight.float().numpy()[self.order, None]
-        self._rest = pack_rows(np.hstack([self._planar.T, neck])[: self.moving], "fp32")
+        self._rest = pack_rows(torch.from_numpy(np.hstack([self._planar.T, neck])[: self.moving]), "fp32")
         placed = np.vstack([self._planar[MEAN], self._planar[QUATERNION], neck.T])
         self._still = np.ascontiguousarray(placed[:, self.moving :])
         self._planar[OPACITY] = torch.sigmoid(torch.from_numpy(self._planar[OPACITY])).numpy()
@@ -108,10 +109,9 @@ class CpuAnimator:
         weights, bias = self._folded.first_layer(activations)
         return pack_weights(weights, HIDDEN_GROUP, self.precision), bias.astype(np.float32)
 
-    def _decode(self, activations: NDArray[np.float32]) -> NDArray[np.float32]:
-        """What the networks give for the packed Gaussians: (tiles, 14, ROWS)."""
+    def _decode(self, activations: NDArray[np.float32], output: NDArray[np.float32]) -> None:
+        """Write what the networks give for the packed Gaussians to ``output`` (tiles, 14, ROWS)."""
         weights, bias = self._first_layer(activations)
-        output = aligned((self._motion.shape[0], RAW_CHANNELS, ROWS), np.float32)
         with self._turn:
             numba.set_num_threads(min(self._workers, thread_limit()))
             self._tickets[0] = 0
@@ -119,15 +119,15 @@ class CpuAnimator:
                 self._workers, self._motion, weights, bias, self._centre, self._constant, self._second, self._third,
                 output, self._tickets,
             )  # fmt: skip
-        return output
 
     def _moving_rows(self, source: NDArray[np.float32], count: int) -> NDArray[np.bool_]:
         """(N,) whether any of a few strong random expressions changes a Gaussian visibly."""
         tiles = tile_count(count)
+        at_rest, tried = (aligned((tiles, RAW_CHANNELS, ROWS), np.float32) for _ in range(2))
         limit = np.empty(RAW_CHANNELS, np.float32)
         limit[MEAN], limit[SCALE], limit[QUATERNION] = _STILL_POSITION, _STILL_LOG_SCALE, _STILL_QUATERNION
         limit[OPACITY], limit[COLOR] = _STILL_OPACITY, _STILL_COLOR
-        at_rest = self._decode(source)
+        self._decode(source, at_rest)
         moves = np.zeros((tiles, ROWS), bool)
         random = np.random.default_rng(0)
         for _ in range(_PROBES):
@@ -136,7 +136,9 @@ class CpuAnimator:
             probe[GAZE] = random.uniform(-_PROBE_GAZE, _PROBE_GAZE, GAZE.stop - GAZE.start)
             residuals = len(source) - FIRST_RESIDUAL
             probe[FIRST_RESIDUAL:] = random.uniform(-_PROBE_RESIDUAL, _PROBE_RESIDUAL, residuals)
-            moves |= (np.abs(self._decode(probe) - at_rest) > limit[:, None]).any(axis=1)
+            self._decode(probe, tried)
+            np.abs(np.subtract(tried, at_rest, out=tried), out=tried)
+            moves |= (tried > limit[:, None]).any(axis=1)
         return moves.reshape(-1)[:count]
 
     def _packed_pose(self, pose: HeadPose) -> NDArray[np.float32]:

@@ -38,6 +38,55 @@ class _BFloat16(ir.Type):
         return hash(_BFloat16)
 
 
+def _microkernel(module: ir.Module, group: int, packed: bool) -> ir.Function:
+    """An LLVM function (inputs, weights, sums, depth) -> void that keeps group x `ROWS` sums in registers.
+
+    A function of its own that is never inlined: within a larger one, the registers would not suffice.
+    """
+    name = f"animator_product_{group}_{'bf16' if packed else 'fp32'}"
+    if name in module.globals:
+        return module.globals[name]
+    item = ir.IntType(32) if packed else ir.FloatType()
+    items, pairs = ir.VectorType(item, LANES), ir.VectorType(_BFloat16(), 2 * LANES)
+    arguments = [item.as_pointer(), item.as_pointer(), ir.FloatType().as_pointer(), _I64]
+    function = ir.Function(module, ir.FunctionType(ir.VoidType(), arguments), name)
+    function.linkage = "internal"
+    function.attributes.add("noinline")
+    inputs, weights, sums, depth = function.args
+    builder = ir.IRBuilder(function.append_basic_block("entry"))
+
+    def offset(base: ir.Value, index: ir.Value, stride: int, extra: int) -> ir.Value:
+        return builder.gep(base, [builder.add(builder.mul(index, _I64(stride)), _I64(extra))])
+
+    def add_product(total: ir.Value, vector: ir.Value, weight: ir.Value) -> ir.Value:
+        if not packed:
+            return builder.fadd(total, builder.fmul(vector, weight, flags=["contract"]), flags=["contract"])
+        dot_type = ir.FunctionType(_SUMS, [_SUMS, pairs, pairs])
+        dot = cgutils.get_or_insert_function(module, dot_type, "llvm.x86.avx512bf16.dpbf16ps.512")
+        return builder.call(dot, [total, builder.bitcast(vector, pairs), builder.bitcast(weight, pairs)])
+
+    zero, undefined = ir.Constant(_SUMS, None), ir.Constant(items, ir.Undefined)
+    first_lane = ir.Constant(ir.VectorType(ir.IntType(32), LANES), [0] * LANES)
+    totals = [[cgutils.alloca_once_value(builder, zero) for _ in range(_VECTORS)] for _ in range(group)]
+    with cgutils.for_range(builder, depth, intp=_I64) as loop:
+        vectors = []
+        for v in range(_VECTORS):
+            place = offset(inputs, loop.index, ROWS, v * LANES)
+            vectors.append(builder.load(builder.bitcast(place, items.as_pointer()), align=4))
+        for channel in range(group):
+            scalar = builder.load(offset(weights, loop.index, group, channel))
+            lane = builder.insert_element(undefined, scalar, ir.IntType(32)(0))
+            weight = builder.shuffle_vector(lane, undefined, first_lane)
+            for total, vector in zip(totals[channel], vectors, strict=True):
+                builder.store(add_product(builder.load(total), vector, weight), total)
+    for channel in range(group):
+        for v in range(_VECTORS):
+            place = builder.gep(sums, [_I64(channel * ROWS + v * LANES)])
+            builder.store(builder.load(totals[channel][v]), builder.bitcast(place, _SUMS.as_pointer()), align=4)
+    builder.ret_void()
+    return function
+
+
 def _multiply(group: int):
     """The product of one tile with the weights of ``group`` output channels, as an intrinsic for kernels.
 
@@ -48,47 +97,14 @@ def _multiply(group: int):
     @intrinsic
     def product(typing_context, inputs, input_at, weights, weight_at, sums, sum_at, depth):
         packed = inputs.dtype == types.int32
-        item = ir.IntType(32) if packed else ir.FloatType()
-        items = ir.VectorType(item, LANES)
-        pairs = ir.VectorType(_BFloat16(), 2 * LANES)
-        first_lane = ir.Constant(ir.VectorType(ir.IntType(32), LANES), [0] * LANES)
 
         def generate(context, builder, signature, arguments):
-            def pointer(array: int, at: int):
+            def pointer(array: int, at: int) -> ir.Value:
                 data = make_array(signature.args[array])(context, builder, arguments[array]).data
                 return builder.gep(data, [arguments[at]])
 
-            def offset(base, index: ir.Value, stride: int, extra: int):
-                scaled = builder.mul(index, ir.Constant(_I64, stride))
-                return builder.gep(base, [builder.add(scaled, ir.Constant(_I64, extra))])
-
-            def add_product(total, vector, weight):
-                if not packed:
-                    return builder.fadd(total, builder.fmul(vector, weight, flags=["contract"]), flags=["contract"])
-                signature_type = ir.FunctionType(_SUMS, [_SUMS, pairs, pairs])
-                dot = cgutils.get_or_insert_function(builder.module, signature_type, "llvm.x86.avx512bf16.dpbf16ps.512")
-                return builder.call(dot, [total, builder.bitcast(vector, pairs), builder.bitcast(weight, pairs)])
-
-            input_base, weight_base, sum_base = pointer(0, 1), pointer(2, 3), pointer(4, 5)
-            zero = ir.Constant(_SUMS, None)
-            totals = [[cgutils.alloca_once_value(builder, zero) for _ in range(_VECTORS)] for _ in range(group)]
-            with cgutils.for_range(builder, arguments[6], intp=_I64) as loop:
-                vectors = []
-                for v in range(_VECTORS):
-                    place = offset(input_base, loop.index, ROWS, v * LANES)
-                    vectors.append(builder.load(builder.bitcast(place, items.as_pointer()), align=4))
-                for channel in range(group):
-                    scalar = builder.load(offset(weight_base, loop.index, group, channel))
-                    undefined = ir.Constant(items, ir.Undefined)
-                    lane = builder.insert_element(undefined, scalar, ir.Constant(ir.IntType(32), 0))
-                    weight = builder.shuffle_vector(lane, undefined, first_lane)
-                    for total, vector in zip(totals[channel], vectors, strict=True):
-                        builder.store(add_product(builder.load(total), vector, weight), total)
-            for channel in range(group):
-                for v in range(_VECTORS):
-                    place = builder.gep(sum_base, [ir.Constant(_I64, channel * ROWS + v * LANES)])
-                    value = builder.load(totals[channel][v])
-                    builder.store(value, builder.bitcast(place, _SUMS.as_pointer()), align=4)
+            microkernel = _microkernel(builder.module, group, packed)
+            builder.call(microkernel, [pointer(0, 1), pointer(2, 3), pointer(4, 5), arguments[6]])
             return context.get_dummy_value()
 
         return types.void(inputs, types.int64, weights, types.int64, sums, types.int64, types.int64), generate

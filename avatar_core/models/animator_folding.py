@@ -55,8 +55,8 @@ def head_axes(canonical_to_head: NDArray[np.floating]) -> NDArray[np.float64]:
 class AvatarConstants:
     """What the folded networks need of an avatar, float32: LN(m) (N, 48), ``constant`` (N, 96), ``centre`` (96,)."""
 
-    normalised: NDArray[np.float32]
-    constant: NDArray[np.float32]
+    normalised: torch.Tensor
+    constant: torch.Tensor
     centre: NDArray[np.float32]
 
 
@@ -130,4 +130,4 @@ class FoldedNetworks:
         centre = at_rest.mean(dim=0) if len(m) else torch.zeros(HIDDEN_SIZE)
         second = rounded(torch.from_numpy(self.second).float())
         constant = networks.gaussian_decoder.hidden(f.float()) - rounded(at_rest - centre) @ second.T
-        return AvatarConstants(normalised.numpy(), constant.numpy(), centre.numpy())
+        return AvatarConstants(normalised, constant, centre.numpy())

@@ -16,9 +16,12 @@ import platform
 
 import llvmlite.binding
 import numpy as np
+import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from avatar_core.models.gaussian_decoder import RAW_CHANNELS
+from avatar_core.rendering.memory import aligned
 
 _FEATURES = {name for name, present in llvmlite.binding.get_host_cpu_features().items() if present}
 _WIDE = "avx512f" in _FEATURES
@@ -32,20 +35,10 @@ ROWS = 2 * LANES
 HIDDEN_GROUP = 12 if _MANY_REGISTERS else 6
 OUTPUT_GROUP = RAW_CHANNELS // 2
 
-_ALIGNMENT = 64  # bytes; a vector that crosses a cache line costs twice
-
 
 def fastest_precision() -> str:
     """ "bf16" where the processor multiplies it natively (1.7 times as fast there), else "fp32"."""
     return "bf16" if HAS_BF16 else "fp32"
-
-
-def aligned(shape: tuple[int, ...], dtype: type[np.float32] | type[np.int32]) -> NDArray:
-    """A zeroed array that starts on a cache line; items of 4 bytes."""
-    size = int(np.prod(shape)) * 4
-    raw = np.zeros(size + _ALIGNMENT, np.uint8)
-    start = -raw.ctypes.data % _ALIGNMENT
-    return raw[start : start + size].view(dtype).reshape(shape)
 
 
 def tile_count(rows: int) -> int:
@@ -53,30 +46,30 @@ def tile_count(rows: int) -> int:
     return -(-rows // ROWS)
 
 
-def pack_rows(values: NDArray[np.float32], precision: str) -> NDArray:
+def pack_rows(values: Tensor, precision: str) -> NDArray:
     """Per-Gaussian ``values`` (N, channels) as tiles; missing rows of the last tile are zero."""
-    count, channels = values.shape
-    padded = np.zeros((tile_count(count) * ROWS, channels), np.float32)
-    padded[:count] = values
-    return _packed(padded.reshape(-1, ROWS, channels).transpose(0, 2, 1), precision)
+    items = _items(values, precision)
+    count, channels = items.shape
+    padded = torch.zeros(tile_count(count) * ROWS, channels, dtype=items.dtype)
+    padded[:count] = items
+    return _blocks(padded, ROWS)
 
 
 def pack_weights(matrix: NDArray[np.floating], group: int, precision: str) -> NDArray:
     """A layer's ``matrix`` (outputs, inputs) as groups; outputs must be a multiple of ``group``."""
-    outputs, inputs = matrix.shape
-    grouped = matrix.reshape(outputs // group, group, inputs).transpose(0, 2, 1)
-    return _packed(np.asarray(grouped, np.float32), precision)
+    return _blocks(_items(torch.from_numpy(matrix), precision), group)
 
 
-def _packed(values: NDArray[np.float32], precision: str) -> NDArray:
-    """(a, channels, b) as float32, or as bf16 pairs of neighbouring channels."""
+def _items(values: Tensor, precision: str) -> Tensor:
+    """(rows, channels) as float32, or (rows, channels / 2) int32 of bf16 pairs."""
     if precision == "fp32":
-        out = aligned(values.shape, np.float32)
-        out[:] = values
-        return out
-    bits = np.ascontiguousarray(values).view(np.uint32)
-    rounded = (bits + 0x7FFF + ((bits >> 16) & 1)) >> 16
-    a, channels, b = values.shape
-    out = aligned((a, channels // 2, b), np.int32)
-    out[:] = (rounded[:, 0::2] | (rounded[:, 1::2] << 16)).view(np.int32)
+        return values.float()
+    return values.to(torch.bfloat16).contiguous().view(torch.int32)
+
+
+def _blocks(items: Tensor, rows: int) -> NDArray:
+    """(n * rows, channels) as (n, channels, rows)."""
+    blocks = items.reshape(-1, rows, items.shape[1]).transpose(1, 2)
+    out = aligned(tuple(blocks.shape), np.float32 if items.dtype == torch.float32 else np.int32)
+    torch.from_numpy(out).copy_(blocks)
     return out

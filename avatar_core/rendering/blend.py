@@ -15,7 +15,7 @@ from numba import prange
 from avatar_core.rendering import records as rec
 from avatar_core.rendering.jit import inlined, kernel, parallel_kernel
 from avatar_core.rendering.tiles import RECORD_MASK, sort_by_depth
-from avatar_core.rendering.vector_math import exponential_of_minus, f32, float_bits, next_ticket
+from avatar_core.rendering.vector_math import copy_line, exponential_of_minus, f32, float_bits, next_ticket
 
 u64 = np.uint64
 
@@ -73,9 +73,7 @@ def _blend_tile(records, keys, start, stop, left, top, width, height, image, buf
     count = stop - start
     for k in range(count):
         source = (keys[u64(start + k)] & RECORD_MASK) * u64(rec.RECORD_SIZE)
-        target = u64(k) * u64(rec.RECORD_SIZE)
-        for e in range(rec.RECORD_SIZE):
-            ordered[target + u64(e)] = records[source + u64(e)]
+        copy_line(records, source, ordered, u64(k) * u64(rec.RECORD_SIZE))
     for k in range(count):
         o = u64(k) * u64(rec.RECORD_SIZE)
         columns, rows = float_bits(ordered[o + rec.BOX_COLUMNS]), float_bits(ordered[o + rec.BOX_ROWS])

@@ -18,6 +18,7 @@ from avatar_core.gaussians import Gaussians
 from avatar_core.rendering import records as rec
 from avatar_core.rendering.blend import TILE_BUFFER_SIZE, blend
 from avatar_core.rendering.jit import thread_limit
+from avatar_core.rendering.memory import aligned
 from avatar_core.rendering.project import LOCAL_SIZE, project
 from avatar_core.rendering.tiles import SORT_BINS, fill_tiles, tile_starts
 
@@ -45,7 +46,7 @@ class CpuRasterizer:
         self._turn = threading.Lock()
         self._chunks = self.workers * _CHUNKS_PER_WORKER
         self._locals = np.empty((self.workers, LOCAL_SIZE), np.float32)
-        self._tile_buffers = np.empty((self.workers, TILE_BUFFER_SIZE), np.float32)
+        self._tile_buffers = aligned((self.workers, TILE_BUFFER_SIZE), np.float32)
         self._bins = np.empty((self.workers, SORT_BINS), np.int64)
         self._visible = np.zeros(self._chunks, np.int64)
         self._tickets = np.zeros(1, np.int64)
@@ -107,7 +108,7 @@ class CpuRasterizer:
     def _fit(self, count: int, width: int, height: int) -> None:
         """Have buffers for ``count`` Gaussians and an image of this size."""
         if self._records.size < count * rec.RECORD_SIZE:
-            self._records = np.empty(count * rec.RECORD_SIZE, np.float32)
+            self._records = aligned(count * rec.RECORD_SIZE, np.float32)
             self._footprints = np.empty(count * rec.FOOTPRINT_SIZE, np.int32)
         if self._image.shape[:2] != (height, width):
             rows, columns = -(-height // rec.TILE_HEIGHT), -(-width // rec.TILE_WIDTH)
@@ -122,4 +123,4 @@ class CpuRasterizer:
         if self._spares.shape[1] < longest:
             longest = int(longest * _GROWTH)
             self._spares = np.empty((self.workers, longest), np.uint64)
-            self._ordered = np.empty((self.workers, longest * rec.RECORD_SIZE), np.float32)
+            self._ordered = aligned((self.workers, longest * rec.RECORD_SIZE), np.float32)

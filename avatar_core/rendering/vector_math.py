@@ -1,4 +1,4 @@
-"""Scalar helpers that LLVM turns into vector instructions, and the two it cannot express: bit casts and atomics.
+"""Scalar helpers that LLVM turns into vector instructions, and what Numba lacks: bit casts, atomics, line copies.
 
 NumPy's ``exp`` and ``log`` become library calls that stop a loop from vectorising; these polynomials do not. All take
 and return float32.
@@ -55,6 +55,23 @@ def next_ticket(typing_context, counters, index):
         return builder.atomic_rmw("add", builder.gep(data, [arguments[1]]), one, "monotonic")
 
     return types.int64(types.Array(types.int64, 1, "C"), types.int64), generate
+
+
+@intrinsic
+def copy_line(typing_context, source, source_at, target, target_at):
+    """Copy 16 float32 between flat arrays as one vector; a loop would copy them one by one, as arrays may overlap."""
+
+    def generate(context, builder, signature, arguments):
+        line = ir.VectorType(ir.FloatType(), 16)
+
+        def place(array: int, at: int):
+            data = make_array(signature.args[array])(context, builder, arguments[array]).data
+            return builder.bitcast(builder.gep(data, [arguments[at]]), line.as_pointer())
+
+        builder.store(builder.load(place(0, 1), align=4), place(2, 3), align=4)
+        return context.get_dummy_value()
+
+    return types.void(source, types.uint64, target, types.uint64), generate
 
 
 @inlined()
