@@ -15,7 +15,7 @@ from avatar_core.models.gaussian_decoder import RAW_COLOR, RAW_OPACITY, RAW_POSI
 from avatar_core.models.motion_decoder import MOTION_SIZE
 from avatar_core.models.networks import FIRST_RESIDUAL, GAZE, MotionNetworks
 from avatar_core.training.surface_samples import EYEBALLS, LIDS, LIPS, REGIONS, SurfaceSamples
-from avatar_core.training.teacher_target import Target
+from avatar_core.training.teacher_target import HIDDEN_LOGIT, Target
 
 PIXELS = 100.0
 """Pixels per inter-ocular distance in every figure of the training."""
@@ -24,7 +24,9 @@ GAZE_GAIN, RESIDUAL_GAIN = 4.0, 0.35
 REGION_WEIGHT = {LIDS: 1.8, LIPS: 1.5, EYEBALLS: 1.5}
 FIRST_SCALE, LAST_SCALE, ANNEALING_SHARE = 6.0, 0.1, 0.2
 """Charbonnier scale in pixels: large errors count like squares at first, then like distances."""
-STRETCH_WEIGHT, ROTATION_WEIGHT, OPACITY_WEIGHT, REST_WEIGHT, WARP_WEIGHT = 1.0, 2.0, 0.15, 0.5, 0.05
+STRETCH_WEIGHT, ROTATION_WEIGHT, OPACITY_WEIGHT, REST_WEIGHT, WARP_WEIGHT = 2.0, 3.0, 2.0, 0.5, 0.05
+"""Pixels of position error that errors of 1 in log stretch, in a quaternion and in the eyeballs' fade weigh as much as."""
+STRETCH_SCALE, ROTATION_SCALE, OPACITY_SCALE = 0.05, 0.02, 0.1
 
 
 def activation_gain(activation_count: int) -> Tensor:
@@ -79,15 +81,15 @@ def motion_loss(change: Tensor, target: Target, samples: SurfaceSamples, progres
     """
     annealing = FIRST_SCALE * max(0.0, 1.0 - progress / ANNEALING_SHARE) ** 2
     position_error = (change[..., RAW_POSITION] - target.position) * PIXELS
-    stretch_error = (change[..., RAW_SCALE] - functional.pad(target.stretch, (0, 1))) * 10.0
-    rotation_error = (change[..., RAW_QUATERNION] - target.rotation) * 10.0
-    opacity_error = (change[..., RAW_OPACITY] - target.opacity).abs()
+    stretch_error = change[..., RAW_SCALE] - functional.pad(target.stretch, (0, 1))
+    rotation_error = change[..., RAW_QUATERNION] - target.rotation
+    opacity_error = (change[..., RAW_OPACITY] - target.opacity)[..., None] / abs(HIDDEN_LOGIT)
     color_error = change[..., RAW_COLOR].pow(2).sum(-1)
     loss = (
         _charbonnier(position_error, LAST_SCALE + annealing)
-        + 0.1 * STRETCH_WEIGHT * _charbonnier(stretch_error, 1.0)
-        + 0.1 * ROTATION_WEIGHT * _charbonnier(rotation_error, 0.5)
-        + OPACITY_WEIGHT * opacity_error
+        + STRETCH_WEIGHT * _charbonnier(stretch_error, STRETCH_SCALE)
+        + ROTATION_WEIGHT * _charbonnier(rotation_error, ROTATION_SCALE)
+        + OPACITY_WEIGHT * _charbonnier(opacity_error, OPACITY_SCALE)
         + REST_WEIGHT * color_error
     )
     return (loss * region_weights(samples)).mean(), position_error.detach().norm(dim=-1)
