@@ -24,6 +24,7 @@ LOW_CONTRAST, HIGH_CONTRAST = 0.02, 0.10
 """Squared RGB distance of person and background from which colour is believed, and believed fully."""
 COLOUR_SHARE = 0.85
 OWN_FROM, OWN_FULLY = 0.45, 0.85  # coverage between which a rim pixel's colour is trusted to be the person's
+FACE_INSET = 11  # pixels, twice what the mesh may reach over the face's edge
 FAINT = 0.02  # coverage below which a pixel gets no Gaussian
 CORE_COVERAGE = 0.97  # above it a pixel's own colour is the person's
 
@@ -52,12 +53,17 @@ def cut_out(canvas: Canvas, face: NDArray[np.bool_]) -> Matte:
     picture = canvas.image.astype(np.float32) / np.float32(255)
     alpha = _coverage(canvas, face)
     foreground, _ = _split_colours(picture, alpha)
-    core = (cv2.erode((alpha > CORE_COVERAGE).astype(np.uint8), np.ones((5, 5), np.uint8)) > 0) | face
+    core = (cv2.erode((alpha > CORE_COVERAGE).astype(np.uint8), np.ones((5, 5), np.uint8)) > 0) | _sure_face(face)
     inward = push_pull(foreground, core.astype(np.float32))
     own = np.clip((alpha - OWN_FROM) / (OWN_FULLY - OWN_FROM), 0, 1)
-    own = np.maximum(own, face)[..., None]
+    own = np.maximum(own, _sure_face(face))[..., None]
     colours = foreground * own + inward * (1 - own)
     return Matte(alpha, np.clip(colours, 0, 1), _inpaint(picture, alpha, canvas.valid))
+
+
+def _sure_face(face: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """The face mesh less its edge, where landmarks may lie beside the face."""
+    return cv2.erode(face.astype(np.uint8), np.ones((FACE_INSET, FACE_INSET), np.uint8)) > 0
 
 
 def _coverage(canvas: Canvas, face: NDArray[np.bool_]) -> NDArray[np.float32]:
@@ -65,7 +71,7 @@ def _coverage(canvas: Canvas, face: NDArray[np.bool_]) -> NDArray[np.float32]:
     refined = cv2.ximgproc.guidedFilter(canvas.image, probability, GUIDED_RADIUS, GUIDED_EPSILON)
     alpha = np.clip((refined - LOWEST) / SPAN, 0, 1)
     alpha = _sharpen_by_colour(canvas.image, alpha * alpha * (3 - 2 * alpha), canvas.valid)
-    certain = cv2.erode(face.astype(np.uint8), np.ones((5, 5), np.uint8)) > 0
+    certain = _sure_face(face)
     alpha = np.where(certain, np.float32(1), alpha).astype(np.float32)
     _, component = cv2.connectedComponents((alpha > 0.15).astype(np.uint8))
     keep = np.zeros(int(component.max()) + 1, bool)

@@ -23,7 +23,7 @@ from avatar_core.tracking.topology import INNER_LIPS, LEFT_EYE_RING, OUTER_LIPS,
 
 UPPER_LID_REACH, LOWER_LID_REACH = 0.13, 0.06  # inter-ocular distances from the lid margin
 UPPER_LID, LOWER_LID, LIPS = 1, 2, 3
-SPLITS = {UPPER_LID: (6, 2), LOWER_LID: (3, 1), LIPS: (4, 2)}
+SPLITS = {UPPER_LID: (5, 2), LOWER_LID: (3, 1), LIPS: (3, 2)}
 """Rows and columns of samples per pixel: closing lids stretch along the vertical, opening lips shear at the corners."""
 LASH_REACH = 0.045  # inter-ocular distances above the margin where dark pixels are lashes
 LID_SKIN_FROM, LID_SKIN_TO = 0.035, 0.17  # where the lid's own colour is looked for

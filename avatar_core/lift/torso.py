@@ -22,16 +22,18 @@ from avatar_core.tracking.topology import CHIN, LEFT_MOUTH_CORNER, RIGHT_MOUTH_C
 BEHIND_JAW = 0.4  # inter-ocular distances that the body goes on behind head and hair
 THROAT_SHADE = 0.7  # high up behind the chin
 THROAT_BAND = 0.3  # inter-ocular distances below the jaw where the throat's colour is looked for
-FOLD_LENGTH, FOLD_START, FOLD_SHARE = 0.2, 3.0, 0.75
+FOLD_LENGTH, FOLD_START, FOLD_SHARE = 0.2, 6.0, 0.75
 """How far in from the rim its texture is taken (inter-ocular distances; the first pixels are soft), and how much of
 it is used."""
 CHEEK_WIDTH = 0.14  # inter-ocular distances beside the face mesh that may still be cheek, not hair
 LOWER_LIP, FOREHEAD = 17, 10
-MARGIN_STRIDE = 2  # outside the default view every second pixel does
+MARGIN_STRIDE = 3  # outside the default view every third pixel does, both ways
 BACK_CLEARANCE = 0.3  # inter-ocular distances that the far side keeps behind the near one
-BACK_STRIDE = 3
+BACK_STRIDE = 4
 BACK_INSET = 9  # pixels, twice the distance the far side keeps from the soft rim
-RIM_BAND = 0.22  # inter-ocular distances from the silhouette whose colours the far side takes
+SKIN_DEVIATION = 2.2  # robust standard deviations from the face's median colour
+RIM_INSET = 0.04  # inter-ocular distances: nearer to the rim some background is left in the colours
+RIM_BAND = 0.26  # inter-ocular distances from the silhouette whose colours the far side takes
 FACE_CLEARANCE = 5.0  # pixels
 BACK = PART_NAMES.index("back")
 
@@ -177,6 +179,19 @@ def _rim(
     crown = y < face.landmarks[FOREHEAD, 1]
     away = (distance > CHEEK_WIDTH) | (crown & (distance > 0.02))
     depth = cv2.distanceTransform((matte.alpha > 0.5).astype(np.uint8), cv2.DIST_L2, 3)
-    rim = opaque & away & (depth < RIM_BAND * face.eye_distance)
-    rim |= opaque & face.body & (y > face.landmarks[CHIN, 1] + 0.5 * face.eye_distance)
-    return rim if rim.sum() > 200 else opaque
+    clean = depth > RIM_INSET * face.eye_distance
+    rim = opaque & away & clean & (depth < RIM_BAND * face.eye_distance) & ~face.body
+    hair = rim & ~_skin_coloured(matte, face)
+    head = hair if hair.sum() > 0.15 * rim.sum() else rim
+    clothes = opaque & clean & face.body & (y > face.landmarks[CHIN, 1] + 0.5 * face.eye_distance)
+    chosen = head | clothes
+    return chosen if chosen.sum() > 200 else opaque
+
+
+def _skin_coloured(matte: Matte, face: FacePlacement) -> NDArray[np.bool_]:
+    """Pixels (S, S) of the face's own colours: ears and temples must not colour the back of the head."""
+    samples = matte.foreground[face.mesh.inside]
+    middle = np.median(samples, axis=0)
+    spread = 1.5 * np.median(np.abs(samples - middle), axis=0) + 0.03
+    deviation = (matte.foreground - middle) / spread
+    return np.asarray((deviation * deviation).mean(-1) < SKIN_DEVIATION**2)

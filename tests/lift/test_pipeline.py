@@ -80,12 +80,13 @@ def test_a_landmarks_gaussian_lies_where_the_mean_face_has_that_landmark(
     view = Camera.orbit()
     placed = view.project(lifted.rest[:3, skin].T, 512, 512)
     wanted = view.project(lifted.landmarks[:MESH_COUNT], 512, 512)
-    u = lifted.u[skin]
+    u, depth = lifted.u[skin], lifted.rest[2, skin]
     facing = [1, 4, 6, 8, 9, 50, 101, 117, 118, 151, 168, 195, 199, 205, 280, 330, 346, 347, 425]
     errors = []
     for index in facing:
-        nearest = np.linalg.norm(placed - wanted[index], axis=1).argmin()
-        errors.append(np.linalg.norm(u[nearest, :2] - face_model.mean[index, :2]))
+        close = np.nonzero(np.linalg.norm(placed - wanted[index], axis=1) < 1.0)[0]
+        front = close[depth[close].argmax()]
+        errors.append(np.linalg.norm(u[front, :2] - face_model.mean[index, :2]))
     # A pixel of this portrait spans 0.0077 inter-ocular distances.
     assert max(errors) < 0.012, [(i, round(float(e), 3)) for i, e in zip(facing, errors, strict=True) if e > 0.012]
 
