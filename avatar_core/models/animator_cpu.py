@@ -35,14 +35,15 @@ from avatar_core.rendering.jit import thread_limit
 from avatar_core.rendering.memory import aligned
 
 _PIXEL = DEFAULT_RADIUS / (focal_from_fov(DEFAULT_FOV) * 512)  # head-space units of a pixel, 512-pixel picture
-_STILL_POSITION = 0.1 * _PIXEL
+_STILL_POSITION = 0.2 * _PIXEL  # the trained networks err by as much
 _STILL_LOG_SCALE = 0.02
-_STILL_QUATERNION = 0.005
+_STILL_QUATERNION = 0.01  # half a turn of about one degree
 _STILL_OPACITY = 0.02  # of the logit; at most 0.005 of the opacity
 _STILL_COLOR = 0.004  # one step of 8 bits
 _PROBES = 8
-_PROBE_GAZE = 0.5  # radians
-_PROBE_RESIDUAL = 1.5  # standard deviations
+_PROBE_SHARE = 0.15  # of the named activations that a probe sets, about as many as a strong expression
+_PROBE_GAZE = 0.4  # radians
+_PROBE_RESIDUAL = 1.0  # standard deviations
 
 
 class CpuAnimator:
@@ -132,7 +133,7 @@ class CpuAnimator:
         random = np.random.default_rng(0)
         for _ in range(_PROBES):
             probe = np.zeros(len(source), np.float32)
-            probe[:NAMED_COUNT] = random.integers(0, 2, NAMED_COUNT)
+            probe[:NAMED_COUNT] = random.uniform(0.5, 1.0, NAMED_COUNT) * (random.random(NAMED_COUNT) < _PROBE_SHARE)
             probe[GAZE] = random.uniform(-_PROBE_GAZE, _PROBE_GAZE, GAZE.stop - GAZE.start)
             residuals = len(source) - FIRST_RESIDUAL
             probe[FIRST_RESIDUAL:] = random.uniform(-_PROBE_RESIDUAL, _PROBE_RESIDUAL, residuals)
