@@ -31,12 +31,13 @@ DEPTH_GAIN = 0.8  # MediaPipe's depth is the noisiest coordinate
 
 LIP_CONTACT = 0.010  # inner lip gap that the detector reports for closed lips, inter-ocular distances
 CLOSED_RATIO = 0.28  # eye opening over its neutral that the detector reports for closed lids
-WIDE_RATIO = 1.5
+WIDE_RATIO = 1.6
 OPENING_RANGE = (0.18, 0.45)  # eye opening an avatar's neutral is held to: shut or startled photos
 BLINK_LIMIT = 1.6
+WIDE_LIMIT = 1.5
 
 _LIP_LINE = -0.715  # canonical height of the lip line
-_EYES = (("eyeBlink_R", RIGHT_EYE_RING), ("eyeBlink_L", LEFT_EYE_RING))
+_EYES = (("eyeBlink_R", "eyeWide_R", RIGHT_EYE_RING), ("eyeBlink_L", "eyeWide_L", LEFT_EYE_RING))
 _EYE_NAMES = ("eyeBlink", "eyeLook", "eyeSquint", "eyeWide", "brow")
 _MOUTH_NAMES = ("jaw", "mouth", "cheekPuff")
 
@@ -48,12 +49,14 @@ def _bump(values: NDArray[np.float64], centre: float, below: float, above: float
 
 @dataclass(frozen=True)
 class _Lid:
-    """One eye of the avatar: its blink activation, its ring, its neutral opening, and the change a blink of 1 makes."""
+    """One eye of the avatar: its activations, its ring, its neutral opening, and what an activation of 1 changes."""
 
     blink: int
+    wide: int
     ring: tuple[int, ...]
     opening: float
-    effect: float
+    blink_effect: float
+    wide_effect: float
 
 
 class Retargeter:
@@ -93,7 +96,7 @@ class Retargeter:
         self._mouth = np.exp(-((x / 0.5) ** 2) - ((y + 0.85) / 0.5) ** 2)
         self._below_lips = np.clip((_LIP_LINE + 0.03 - y) / 0.1, 0, 1)
         self._eyes = np.exp(-(((np.abs(x) - 0.34) / 0.30) ** 2) - ((y - 0.08) / 0.28) ** 2)
-        self._lids = [self._lid(name, ring) for name, ring in _EYES]
+        self._lids = [self._lid(*names_and_ring) for names_and_ring in _EYES]
         lower = list(LOWER_INNER_LIP)
         distance = ((mean[:, None, :2] - mean[None, lower, :2]) ** 2).sum(-1)
         self._nearest_lower_lip = distance.argmin(1)
@@ -116,7 +119,7 @@ class Retargeter:
         wanted[:NAMED_COUNT] = motion.activations * named_gains(motion.gains)
         wanted[GAZE] = motion.gaze.reshape(-1) * motion.gains.eyes
         for lid in self._lids:
-            full = -eye_opening(self._neutral, lid.ring) / lid.effect  # a blink of 1 shuts these very lids
+            full = -eye_opening(self._neutral, lid.ring) / lid.blink_effect  # a blink of 1 shuts these very lids
             wanted[lid.blink] *= np.clip(full, 0.5, BLINK_LIMIT)
         return wanted
 
@@ -173,8 +176,11 @@ class Retargeter:
         target = target.copy()
         for lid in self._lids:
             ring = lid.ring
-            ratio = eye_opening(driver, ring) / max(eye_opening(driver_neutral, ring), 0.15)
-            shown = np.clip((ratio - CLOSED_RATIO) / (1 - CLOSED_RATIO), 0, 1) if ratio < 1 else min(ratio, WIDE_RATIO)
+            opening, neutral = eye_opening(driver, ring), max(eye_opening(driver_neutral, ring), 0.15)
+            if opening < neutral:  # shut is shut for everybody: a share
+                shown = np.clip((opening / neutral - CLOSED_RATIO) / (1 - CLOSED_RATIO), 0, 1)
+            else:  # how far eyes widen does not depend on how open they are at rest: a difference
+                shown = min(1 + (opening - neutral) / lid.opening, WIDE_RATIO)
             shown = max(1 + (shown - 1) * gains.eyes * gains.expression, 0.0)
             scale = lid.opening * shown / max(eye_opening(target, ring), 1e-3)
             for k in range(1, 8):
@@ -182,22 +188,29 @@ class Retargeter:
                 target[upper] = target[lower] + (target[upper] - target[lower]) * scale
         return target
 
-    def _lid(self, name: str, ring: tuple[int, ...]) -> _Lid:
-        blink = np.zeros_like(self.source_activations)
-        index = ACTIVATION_NAMES.index(name)
-        blink[index] = 1.0
-        moved = self._neutral + self._solver.landmark_displacement(blink)
-        effect = _signed_opening(moved, ring) - _signed_opening(self._neutral, ring)
+    def _lid(self, blink_name: str, wide_name: str, ring: tuple[int, ...]) -> _Lid:
+        blink, wide = ACTIVATION_NAMES.index(blink_name), ACTIVATION_NAMES.index(wide_name)
         opening = float(np.clip(eye_opening(self._neutral, ring), *OPENING_RANGE))
-        return _Lid(index, ring, opening, min(effect, -1e-3))
+        shut, widened = self._opening_change(blink, ring), self._opening_change(wide, ring)
+        return _Lid(blink, wide, ring, opening, min(shut, -1e-2), max(widened, 1e-2))
+
+    def _opening_change(self, index: int, ring: tuple[int, ...]) -> float:
+        """Change of the eye opening that one unit of an activation makes on this avatar."""
+        activation = np.zeros_like(self.source_activations)
+        activation[index] = 1.0
+        moved = self._neutral + self._solver.landmark_displacement(activation)
+        return _signed_opening(moved, ring) - _signed_opening(self._neutral, ring)
 
     def _close_lids(self, wanted: NDArray[np.float32], target: NDArray[np.float64]) -> NDArray[np.float32]:
-        """One step on the blink activations so that the lids stand exactly where ``target`` has them."""
+        """One step on blink and wide activations so that the lids stand where ``target`` has them."""
         shown = self._landmarks + self._solver.landmark_displacement(wanted) - self._source_motion
         corrected = wanted.copy()
         for lid in self._lids:
             error = _signed_opening(target, lid.ring) - _signed_opening(shown, lid.ring)
-            corrected[lid.blink] = np.clip(wanted[lid.blink] + error / lid.effect, 0.0, BLINK_LIMIT)
+            blink = float(np.clip(wanted[lid.blink] + error / lid.blink_effect, 0.0, BLINK_LIMIT))
+            left_over = error - (blink - wanted[lid.blink]) * lid.blink_effect
+            corrected[lid.blink] = blink
+            corrected[lid.wide] = np.clip(wanted[lid.wide] + left_over / lid.wide_effect, 0.0, WIDE_LIMIT)
         return corrected
 
 
