@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-_IDLE_RATE = 20.0  # draws per second when nothing new arrives: still quick enough for hovering and dragging
+_IDLE_RATE = 15.0  # draws per second when nothing new arrives: still quick enough for hovering and dragging
 _GPU_RATE = 60.0  # draws per second when a GPU draws
 _SLICE = 0.004  # seconds to sleep between looks
 

@@ -13,7 +13,7 @@ from app.gui.actions import Actions
 from app.gui.layout import Layout
 from app.gui.paths import parse_paths
 from app.gui.picture import framed
-from app.gui.texture import RoundedPicture
+from app.gui.texture import add_still
 from app.gui.theme import ACCENT, CLEAR, FIELD, TEXT, TEXT_DIM, TEXT_FAINT, Look, with_alpha
 from app.gui.widgets import Fact, caption, draw_dashed_rectangle, draw_text, tooltip
 from app.session_types import Status
@@ -25,7 +25,7 @@ class SourcePanel:
     def __init__(self, look: Look, registry: int, actions: Actions) -> None:
         self._look, self._registry, self._actions = look, registry, actions
         self._width = look.px(layout.SOURCE_WIDTH - 2 * layout.PANEL_PADDING)
-        self._picture = RoundedPicture(registry, look.px(9))
+        self._texture: int | None = None
         self._thumbnail: NDArray[np.uint8] | None = None
         self._thumbnail_height = self._drop_height = look.px(96)
         self._shown_sequence = -1
@@ -94,16 +94,17 @@ class SourcePanel:
     def _draw_thumbnail(self) -> None:
         look, drawing, width, height = self._look, self._thumbnail_drawing, self._width, self._thumbnail_height
         dpg.delete_item(drawing, children_only=True)
+        if self._texture is not None:
+            dpg.delete_item(self._texture)
+            self._texture = None
         if self._thumbnail is None:
             dpg.draw_rectangle((0, 0), (width, height), fill=FIELD, color=CLEAR, rounding=look.px(9), parent=drawing)
             middle = height / 2.0 - look.small.size * 0.6
             draw_text(look, drawing, (width / 2.0, middle), "No portrait yet", look.small, TEXT_FAINT, 0.5)
             return
         picture, _ = framed(self._thumbnail, width, height)
-        texture, replaced = self._picture.show(picture)
-        dpg.draw_image(texture, (0, 0), (width, height), parent=drawing)
-        if replaced is not None:
-            replaced.delete()
+        self._texture = add_still(self._registry, picture, look.px(9))
+        dpg.draw_image(self._texture, (0, 0), (width, height), parent=drawing)
 
     def _draw_drop_zone(self) -> None:
         look, drawing, width, height = self._look, self._drop_zone, self._width, self._drop_height

@@ -75,8 +75,17 @@ class RingTexture:
         dpg.delete_item(self.item)
 
 
+def add_still(registry: int, rgb: NDArray[np.uint8], radius: int) -> int:
+    """A texture of ``rgb`` (H, W, 3) with rounded corners that is uploaded once; raw textures are sent every frame."""
+    height, width = rgb.shape[:2]
+    rgba = np.empty((height, width, 4), np.float32)
+    to_float_rgba(rgb, rgba, np.empty((height, width, 4), np.uint8))
+    rgba[..., 3] = rounded_mask(width, height, radius)
+    return int(dpg.add_static_texture(width, height, rgba.ravel(), parent=registry))
+
+
 class RoundedPicture:
-    """A picture with rounded corners that can be resized; a texture of another size replaces the old one."""
+    """A live picture with rounded corners that can be resized; a texture of another size replaces the old one."""
 
     def __init__(self, registry: int, radius: int) -> None:
         self._registry, self._radius = registry, radius
