@@ -23,6 +23,7 @@ BAND = 6  # pixels on both sides of the rim where colour decides
 LOW_CONTRAST, HIGH_CONTRAST = 0.02, 0.10
 """Squared RGB distance of person and background from which colour is believed, and believed fully."""
 COLOUR_SHARE = 0.85
+SKIN_SPREAD = 0.14  # RGB distance from the face's median colour that still counts as skin
 OWN_FROM, OWN_FULLY = 0.45, 0.85  # coverage between which a rim pixel's colour is trusted to be the person's
 FACE_INSET = 11  # pixels, twice what the mesh may reach over the face's edge
 FAINT = 0.02  # coverage below which a pixel gets no Gaussian
@@ -70,7 +71,7 @@ def _coverage(canvas: Canvas, face: NDArray[np.bool_]) -> NDArray[np.float32]:
     probability = segment(canvas.image)
     refined = cv2.ximgproc.guidedFilter(canvas.image, probability, GUIDED_RADIUS, GUIDED_EPSILON)
     alpha = np.clip((refined - LOWEST) / SPAN, 0, 1)
-    alpha = _sharpen_by_colour(canvas.image, alpha * alpha * (3 - 2 * alpha), canvas.valid)
+    alpha = _sharpen_by_colour(canvas.image, alpha * alpha * (3 - 2 * alpha), canvas.valid, face)
     certain = _sure_face(face)
     alpha = np.where(certain, np.float32(1), alpha).astype(np.float32)
     _, component = cv2.connectedComponents((alpha > 0.15).astype(np.uint8))
@@ -81,9 +82,12 @@ def _coverage(canvas: Canvas, face: NDArray[np.bool_]) -> NDArray[np.float32]:
 
 
 def _sharpen_by_colour(
-    image: NDArray[np.uint8], alpha: NDArray[np.float32], valid: NDArray[np.bool_]
+    image: NDArray[np.uint8], alpha: NDArray[np.float32], valid: NDArray[np.bool_], face: NDArray[np.bool_]
 ) -> NDArray[np.float32]:
-    """Coverage near the rim from each pixel's place between the colours inside and outside, where those differ."""
+    """Coverage near the rim from each pixel's place between the colours inside and outside, where those differ.
+
+    Skin-coloured pixels keep what they had: an ear next to dark hair is not background.
+    """
     picture = image.astype(np.float32) / np.float32(255)
     brush = np.ones((2 * BAND + 1, 2 * BAND + 1), np.uint8)
     inside = cv2.erode((alpha > 0.9).astype(np.uint8), brush) > 0
@@ -98,6 +102,8 @@ def _sharpen_by_colour(
     off_axis = picture - behind - share[..., None] * axis
     trust = np.clip((contrast - LOW_CONTRAST) / (HIGH_CONTRAST - LOW_CONTRAST), 0, 1)
     trust *= np.exp(-(off_axis * off_axis).sum(-1) / (0.25 * contrast + 1e-4))
+    from_skin = picture - np.median(picture[face], axis=0)
+    trust *= 1 - np.exp(-(from_skin * from_skin).sum(-1) / (2 * SKIN_SPREAD**2))
     by_colour = cv2.ximgproc.guidedFilter(image, share.astype(np.float32), 3, GUIDED_EPSILON)
     mixed = alpha + COLOUR_SHARE * trust * (by_colour - alpha)
     return np.where(band, np.clip(mixed, 0, 1), alpha).astype(np.float32)
