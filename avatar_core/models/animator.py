@@ -30,7 +30,12 @@ from avatar_core.motion import HeadPose
 
 
 class Animator:
-    """Animates one avatar; compiled kernels on the CPU, torch on other devices."""
+    """Animates one avatar; compiled kernels on the CPU, torch on other devices.
+
+    Attributes:
+        precision: "bf16" or "fp32", of the networks' products.
+        moving: how many Gaussians go through the networks; the others follow the head pose alone.
+    """
 
     def __init__(self, avatar: Avatar, networks: MotionNetworks, device: str | torch.device) -> None:
         """Prepare ``avatar`` for ``device``; takes a few tenths of a second.
@@ -47,6 +52,7 @@ class Animator:
             CpuAnimator(avatar, networks) if place.type == "cpu" else TorchAnimator(avatar, networks, place)
         )
         self.precision: str = self._path.precision
+        self.moving: int = self._path.moving
 
     def animate(self, activations: NDArray[np.float32], pose: HeadPose) -> Gaussians:
         """The avatar under ``activations`` (A,) and ``pose``.

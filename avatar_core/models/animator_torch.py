@@ -34,6 +34,7 @@ class TorchAnimator:
             self._psi_rest = self._psi(self._source_code)
             self._phi_rest = self._networks.gaussian_decoder(self._f)
         self._planar = torch.empty_like(self._rest)
+        self.moving = len(avatar)
 
     @torch.inference_mode()
     def animate(self, activations: NDArray[np.float32], pose: HeadPose) -> Gaussians:

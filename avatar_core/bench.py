@@ -1,0 +1,261 @@
+"""Measure the engine on this machine: `python -m avatar_core.bench [--json FILE]`.
+
+One portrait is encoded and driven by the scripted performance; every figure is printed with what it includes and with
+the number of Gaussians, the picture's size, the device, the threads and the precision it was measured at. Times are
+medians in milliseconds. Frames per second are those of animate + rasterise + compose, without tracking or display.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from avatar_core import rendering
+from avatar_core.avatar import Avatar
+from avatar_core.camera import Camera
+from avatar_core.engine import AvatarEngine
+from avatar_core.errors import AvatarError
+from avatar_core.image_io import load_image
+from avatar_core.models.animator import Animator
+from avatar_core.motion import Motion
+from avatar_core.performance import motion_at
+from avatar_core.rendering.jit import thread_limit
+
+FRAME_WIDTH, FRAME_HEIGHT = 640, 480  # of the webcam picture that tracking is timed on
+PERFORMANCE_STEP = 1.0 / 25.0  # seconds of the performance between measured frames
+WARM_UP_FRAMES = 5
+STAGES = ("animate", "rasterise", "compose")
+
+Report = dict[str, Any]
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the measurement; returns the process's exit status."""
+    options = _parser().parse_args(arguments)
+    try:
+        report = measure(options)
+    except AvatarError as error:
+        print(error, file=sys.stderr)
+        return 1
+    for line in describe(report):
+        print(line)
+    if options.json:
+        _write_json(options.json, report)
+        print(f"Written: {options.json}")
+    return 0
+
+
+def measure(options: argparse.Namespace) -> Report:
+    """All figures, see `describe` for their meaning.
+
+    Raises:
+        AvatarError: the weights, the device or the photo cannot be used.
+    """
+    startup = None if options.no_startup else _startup_seconds(options.weights, options.device)
+    engine = AvatarEngine.from_pretrained(options.weights, options.device)
+    try:
+        rendering.warm_up(lambda what, share: print(f"{what} ({share:.0%})", file=sys.stderr))
+        photo = load_image(options.photo) if options.photo else _bundled_portrait()
+        encode_first, avatar = _timed(engine.encode, photo)
+        encode_again, avatar = _timed(engine.encode, photo)
+        if options.gaussians:
+            avatar = with_count(avatar, options.gaussians)
+        animator = Animator(avatar, engine.networks, engine.device)
+        return {
+            "gaussians": len(avatar),
+            "gaussians_through_networks": animator.moving,
+            "size": options.size,
+            "device": engine.device_report,
+            "rasteriser": engine.rasterizer.name,
+            "processor": _processor_name(),
+            "threads": thread_limit(),
+            "precision": animator.precision,
+            "frames": options.frames,
+            **_frame_figures(engine, avatar, options.size, options.frames),
+            "track_ms": _tracking_ms(engine, photo, options.frames),
+            "encode_first_s": round(encode_first, 3),
+            "encode_s": round(encode_again, 3),
+            "startup_s": startup,
+            "resident_memory_mb": resident_megabytes(),
+            "python": platform.python_version(),
+            "torch": torch.__version__,
+        }
+    finally:
+        engine.close()
+
+
+def describe(report: Report) -> list[str]:
+    """The report as lines for people."""
+    where = f"{report['gaussians']} Gaussians, {report['size']} x {report['size']} px, {report['precision']}"
+    median = report["median_ms"]
+    stages = ", ".join(f"{stage} {median[stage]:.1f}" for stage in STAGES)
+    lines = [
+        f"Device: {report['device']}; {report['processor']}; {report['threads']} threads; {report['rasteriser']}",
+        f"Frame ({where}): {report['frames_per_second']:.1f} frames per second, median {median['total']:.1f} ms "
+        f"(95th percentile {report['p95_ms']:.1f}): {stages}",
+        f"  {report['gaussians_through_networks']} Gaussians go through the networks, the others follow the head alone",
+        f"Encode: {report['encode_s']:.2f} s (the first one {report['encode_first_s']:.2f} s)",
+    ]
+    if report["track_ms"] is not None:
+        lines.append(f"Track: {report['track_ms']:.1f} ms per {FRAME_WIDTH} x {FRAME_HEIGHT} frame")
+    else:
+        lines.append("Track: no face was found in the photo laid out as a webcam frame")
+    if report["startup_s"] is not None:
+        lines.append(
+            f"Start-up: {report['startup_s']:.2f} s, a new process until the engine is ready and kernels loaded"
+        )
+    if report["resident_memory_mb"] is not None:
+        lines.append(f"Resident memory: {report['resident_memory_mb']:.0f} MB")
+    return lines
+
+
+def with_count(avatar: Avatar, count: int) -> Avatar:
+    """The avatar with ``count`` Gaussians, drawn from its own evenly; more than it has repeats some."""
+    rows = torch.from_numpy(np.linspace(0, len(avatar) - 1, count).round().astype(np.int64))
+    return replace(
+        avatar,
+        rest=avatar.rest[:, rows].contiguous(),
+        f=avatar.f[rows],
+        m=avatar.m[rows],
+        neck_weight=avatar.neck_weight[rows],
+        part=avatar.part[rows],
+    )
+
+
+def resident_megabytes() -> float | None:
+    """Memory this process holds, MB; where the system does not tell, its peak; else None."""
+    statm = Path("/proc/self/statm")
+    if statm.exists():
+        pages = int(statm.read_text().split()[1])
+        return round(pages * os.sysconf("SC_PAGE_SIZE") / 1e6, 1)
+    try:
+        import resource  # Unix only
+    except ImportError:
+        return None
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return round(peak / 1e6 if sys.platform == "darwin" else peak / 1e3, 1)
+
+
+def _frame_figures(engine: AvatarEngine, avatar: Avatar, size: int, frames: int) -> Report:
+    """Median milliseconds per stage and frames per second over ``frames`` of the performance."""
+    times: dict[str, list[float]] = {stage: [] for stage in (*STAGES, "total")}
+    for index in range(-WARM_UP_FRAMES, frames):
+        motion: Motion = motion_at(max(index, 0) * PERFORMANCE_STEP)
+        seconds, _ = _timed(engine.render, avatar, motion, Camera.orbit(), size, "photo")
+        if index < 0:
+            continue
+        times["total"].append(1e3 * seconds)
+        for stage in STAGES:
+            times[stage].append(engine.last_timings[stage])
+    median = {stage: round(float(np.median(values)), 2) for stage, values in times.items()}
+    return {
+        "frames_per_second": round(1e3 / median["total"], 1),
+        "median_ms": median,
+        "p95_ms": round(float(np.percentile(times["total"], 95)), 2),
+    }
+
+
+def _tracking_ms(engine: AvatarEngine, photo: NDArray[np.uint8], frames: int) -> float | None:
+    """Median milliseconds to track a webcam-sized frame with the photo in it, swaying; None when no face is found."""
+    scale = FRAME_HEIGHT / photo.shape[0]
+    engine.track.reset()
+    times = []
+    for index in range(frames):
+        shift = FRAME_WIDTH / 2 - scale * photo.shape[1] / 2 + 20 * np.sin(index / 10)
+        placed = np.array([[scale, 0, shift], [0, scale, 0]])
+        frame = cv2.warpAffine(photo, placed, (FRAME_WIDTH, FRAME_HEIGHT), borderMode=cv2.BORDER_REPLICATE)
+        seconds, motion = _timed(engine.track, frame.astype(np.uint8))
+        if motion is not None:
+            times.append(1e3 * seconds)
+    engine.track.reset()
+    return round(float(np.median(times)), 2) if times else None
+
+
+def _startup_seconds(weights: str, device: str) -> float:
+    """Seconds from starting a Python process until an engine stands and its kernels are loaded; the second of two runs.
+
+    The first run compiles the kernels where that has not happened yet.
+    """
+    code = (
+        "import sys; from avatar_core.engine import AvatarEngine; from avatar_core import rendering;"
+        "AvatarEngine.from_pretrained(sys.argv[1], sys.argv[2]); rendering.warm_up()"
+    )
+    seconds = 0.0
+    for _ in range(2):
+        command = [sys.executable, "-c", code, weights, device]
+        seconds, done = _timed(subprocess.run, command, capture_output=True, text=True)
+        if done.returncode != 0:
+            lines = done.stderr.strip().splitlines()
+            raise AvatarError(lines[-1] if lines else "the engine could not be started in a new process")
+    return round(seconds, 2)
+
+
+def _timed(work: Callable[..., Any], *arguments: Any, **options: Any) -> tuple[float, Any]:
+    """Seconds that a call took, and what it returned."""
+    start = time.perf_counter()
+    result = work(*arguments, **options)
+    return time.perf_counter() - start, result
+
+
+def _bundled_portrait() -> NDArray[np.uint8]:
+    """Scikit-image's public-domain portrait of the astronaut Eileen Collins."""
+    from skimage import data
+
+    return data.astronaut()
+
+
+def _processor_name() -> str:
+    """What the processor calls itself, as far as the system tells."""
+    information = Path("/proc/cpuinfo")
+    if information.exists():
+        for line in information.read_text().splitlines():
+            if line.startswith("model name"):
+                return line.split(":", 1)[1].strip()
+    return platform.processor() or platform.machine()
+
+
+def _write_json(path: Path, report: Report) -> None:
+    """Write ``report``; the file appears under its name only when complete."""
+    with tempfile.NamedTemporaryFile("w", dir=path.parent, prefix=f".{path.name}.", delete=False) as stream:
+        json.dump(report, stream, indent=2)
+        stream.write("\n")
+    os.replace(stream.name, path)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m avatar_core.bench", description="Measure the engine.")
+    parser.add_argument("--device", default="auto", choices=("auto", "cpu", "cuda"))
+    parser.add_argument("--weights", default="weights", metavar="FOLDER")
+    parser.add_argument("--photo", type=Path, metavar="FILE", help="portrait to encode (default: a bundled one)")
+    parser.add_argument("--gaussians", type=_positive, metavar="N", help="thin or repeat the avatar's Gaussians to N")
+    parser.add_argument("--size", type=_positive, default=512, metavar="PIXELS", help="side of the picture")
+    parser.add_argument("--frames", type=_positive, default=100, metavar="N", help="frames measured")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there as well")
+    parser.add_argument("--no-startup", action="store_true", help="leave out the start-up time (two more processes)")
+    return parser
+
+
+def _positive(text: str) -> int:
+    value = int(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"must be at least 1, got {value}")
+    return value
+
+
+if __name__ == "__main__":
+    sys.exit(main())
