@@ -59,8 +59,9 @@ def join(layers: list[Layer]) -> Layer:
 
 
 @njit(cache=True)
-def _difference(points, mask, stride, jump, rest):
-    """Steps to the right and upwards neighbours, (H, W, 3) each; ``rest`` is the step where no neighbour exists."""
+def _difference(points, mask, stride, jump, rest, limit):
+    """Steps to the right and upwards neighbours, (H, W, 3) each; ``rest`` is the step where no neighbour exists and
+    ``limit`` the longest one."""
     rows, columns = mask.shape
     across = np.zeros((rows, columns, 3), np.float32)
     upward = np.zeros((rows, columns, 3), np.float32)
@@ -78,6 +79,7 @@ def _difference(points, mask, stride, jump, rest):
                     0 <= y - dy < rows and 0 <= x - dx < columns and mask[y - dy, x - dx]
                     and abs(points[y - dy, x - dx, 2] - points[y, x, 2]) < jump
                 )  # fmt: skip
+                length = 0.0
                 for c in range(3):
                     if after and before:
                         step = 0.5 * (points[y + dy, x + dx, c] - points[y - dy, x - dx, c])
@@ -87,10 +89,18 @@ def _difference(points, mask, stride, jump, rest):
                         step = points[y, x, c] - points[y - dy, x - dx, c]
                     else:
                         step = rest if c == axis else 0.0
+                    length += step * step
                     if axis == 0:
                         across[y, x, c] = step
                     else:
                         upward[y, x, c] = step
+                if length > limit * limit:
+                    shorter = limit / np.sqrt(length)
+                    for c in range(3):
+                        if axis == 0:
+                            across[y, x, c] *= shorter
+                        else:
+                            upward[y, x, c] *= shorter
     return across, upward
 
 
@@ -101,12 +111,7 @@ def surface_steps(
 
     The step covers ``stride`` pixels. Gaps between surfaces are not bridged.
     """
-    steps = _difference(points, mask, stride, _JUMP * stride, np.float32(stride * UNITS_PER_PIXEL))
-    limited = []
-    for step in steps:
-        length = np.sqrt((step * step).sum(-1, keepdims=True))
-        limited.append(step * np.minimum(1.0, stride * MAX_STEP / np.maximum(length, 1e-9)).astype(np.float32))
-    return limited[0], limited[1]
+    return _difference(points, mask, stride, _JUMP * stride, stride * UNITS_PER_PIXEL, stride * MAX_STEP)
 
 
 def opacity_logit(coverage: NDArray[np.floating]) -> NDArray[np.float32]:
@@ -116,17 +121,21 @@ def opacity_logit(coverage: NDArray[np.floating]) -> NDArray[np.float32]:
     return np.log(opacity / (1 - opacity)).astype(np.float32)
 
 
+def _dot(first: NDArray[np.float32], second: NDArray[np.float32]) -> NDArray[np.float32]:
+    return np.asarray(np.einsum("nc,nc->n", first, second), np.float32)
+
+
 def frames(layer: Layer) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Orthonormal axes (N, 3, 3), one per column, and extents (N, 3) along them in steps."""
     tiny = np.float32(1e-9)
-    across_length = np.sqrt((layer.across**2).sum(-1, keepdims=True)) + tiny
+    across_length = np.sqrt(_dot(layer.across, layer.across))[:, None] + tiny
     first = layer.across / across_length
     normal = np.cross(first, layer.upward)
-    normal_length = np.sqrt((normal**2).sum(-1, keepdims=True))
+    normal_length = np.sqrt(_dot(normal, normal))[:, None]
     fallback = np.broadcast_to(np.array([0, 0, 1], np.float32), normal.shape)
     normal = np.where(normal_length > 1e-9, normal / (normal_length + tiny), fallback)
     second = np.cross(normal, first)
-    upward_length = np.abs((second * layer.upward).sum(-1))
+    upward_length = np.abs(_dot(second, layer.upward))
     axes = np.stack([first, second, normal], axis=-1)
     extents = np.stack([across_length[:, 0], np.maximum(upward_length, 0.15 * UNITS_PER_PIXEL)], axis=-1)
     return axes.astype(np.float32), extents.astype(np.float32)

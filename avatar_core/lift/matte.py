@@ -81,6 +81,11 @@ def _coverage(canvas: Canvas, face: NDArray[np.bool_]) -> NDArray[np.float32]:
     return alpha * keep[component]
 
 
+def _dot(first: NDArray[np.float32], second: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Scalar product over colour channels: (S, S, 3) twice -> (S, S)."""
+    return np.asarray(np.einsum("ijc,ijc->ij", first, second), np.float32)
+
+
 def _sharpen_by_colour(
     image: NDArray[np.uint8], alpha: NDArray[np.float32], valid: NDArray[np.bool_], face: NDArray[np.bool_]
 ) -> NDArray[np.float32]:
@@ -97,13 +102,13 @@ def _sharpen_by_colour(
     band = ~inside & ~(cv2.dilate((alpha > 0.1).astype(np.uint8), brush) == 0)
     ahead, behind = push_pull(picture, inside.astype(np.float32)), push_pull(picture, outside.astype(np.float32))
     axis = ahead - behind
-    contrast = (axis * axis).sum(-1)
-    share = np.clip(((picture - behind) * axis).sum(-1) / np.maximum(contrast, 1e-4), 0, 1)
+    contrast = _dot(axis, axis)
+    share = np.clip(_dot(picture - behind, axis) / np.maximum(contrast, 1e-4), 0, 1)
     off_axis = picture - behind - share[..., None] * axis
     trust = np.clip((contrast - LOW_CONTRAST) / (HIGH_CONTRAST - LOW_CONTRAST), 0, 1)
-    trust *= np.exp(-(off_axis * off_axis).sum(-1) / (0.25 * contrast + 1e-4))
+    trust *= np.exp(-_dot(off_axis, off_axis) / (0.25 * contrast + 1e-4))
     from_skin = picture - np.median(picture[face], axis=0)
-    trust *= 1 - np.exp(-(from_skin * from_skin).sum(-1) / (2 * SKIN_SPREAD**2))
+    trust *= 1 - np.exp(-_dot(from_skin, from_skin) / (2 * SKIN_SPREAD**2))
     by_colour = cv2.ximgproc.guidedFilter(image, share.astype(np.float32), 3, GUIDED_EPSILON)
     mixed = alpha + COLOUR_SHARE * trust * (by_colour - alpha)
     return np.where(band, np.clip(mixed, 0, 1), alpha).astype(np.float32)

@@ -31,10 +31,10 @@ def refine_colours(
         seen: (N,) Gaussians that show the photo in the default view; the others keep their colour.
         picture: (512, 512, 3) the person's colours in [0, 1]; matte: (512, 512) their coverage.
     """
-    planar = torch.from_numpy(rest.copy())
-    planar[SCALE] = planar[SCALE].exp()
-    planar[OPACITY] = planar[OPACITY].sigmoid()
-    gaussians, camera, rasterizer = Gaussians(planar), Camera.orbit(), create("cpu")
+    active = rest.copy()
+    active[SCALE] = np.exp(active[SCALE])
+    active[OPACITY] = 1 / (1 + np.exp(-active[OPACITY]))
+    gaussians, camera, rasterizer = Gaussians(torch.from_numpy(active)), Camera.orbit(), create("cpu")
     placed = camera.project(rest[:3, seen].T.astype(np.float64), CROP_SIZE, CROP_SIZE).astype(np.float32) - 0.5
     count = len(placed)
     padded = -(-count // _FOLD) * _FOLD
@@ -43,7 +43,7 @@ def refine_colours(
     target = picture * matte[..., None]
     colours = rest[COLOR][:, seen]
     lowest, highest = np.maximum(colours - LARGEST_CHANGE, 0), np.minimum(colours + LARGEST_CHANGE, 1)
-    columns = torch.from_numpy(np.nonzero(seen)[0])
+    columns = np.nonzero(seen)[0]
     for _ in range(ROUNDS):
         drawn = rasterizer.render(gaussians, camera, CROP_SIZE, CROP_SIZE).numpy()[..., :3]
         error = (target - drawn) * (matte > 0.5)[..., None]
@@ -52,5 +52,5 @@ def refine_colours(
             cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT,
         )  # fmt: skip
         colours = np.clip(colours + GAIN * taken.reshape(padded, 3)[:count].T, lowest, highest)
-        planar[COLOR] = planar[COLOR].index_copy(1, columns, torch.from_numpy(colours))
-    rest[COLOR] = planar[COLOR].numpy()
+        active[COLOR, columns] = colours
+    rest[COLOR] = active[COLOR]

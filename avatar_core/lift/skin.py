@@ -15,7 +15,7 @@ from avatar_core.lift.fill import push_pull
 from avatar_core.lift.layer import Layer, join, surface_steps
 from avatar_core.lift.matte import FAINT, Matte
 from avatar_core.lift.pose import FacePlacement
-from avatar_core.lift.stretch import SkinMaps, lash_layer, split_layer, stretched_skin
+from avatar_core.lift.stretch import SkinMaps, lash_layer, split_layer, stretched_skin, without_lashes
 from avatar_core.lift.surfaces import Surfaces
 
 
@@ -52,7 +52,9 @@ def build_skin(
         neck_weight=np.ones(len(u), np.float32),
         seen=np.ones(len(u), bool),
     )
-    return join([whole, split_layer(maps, kind, face, mean), *lash_layer(maps, picture, over_eye, face, mean)])
+    lids, lashes = without_lashes(maps, face)
+    lashes |= over_eye & face.eyes.any(0)
+    return join([whole, split_layer(maps, lids, kind, face, mean), *lash_layer(maps, picture, lashes, face, mean)])
 
 
 def _maps(

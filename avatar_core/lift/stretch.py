@@ -67,9 +67,18 @@ def _from_margin(face: FacePlacement, side: int) -> tuple[NDArray[np.float32], N
     return distance.astype(np.float32), y < level
 
 
-def split_layer(maps: SkinMaps, kind: NDArray[np.uint8], face: FacePlacement, mean: NDArray[np.floating]) -> Layer:
-    """Samples of all pixels with ``kind`` (S, S) above 0; those inside an opening's outline are left out."""
-    colour, _ = _without_lashes(maps, face)
+def split_layer(
+    maps: SkinMaps,
+    colour: NDArray[np.float32],
+    kind: NDArray[np.uint8],
+    face: FacePlacement,
+    mean: NDArray[np.floating],
+) -> Layer:
+    """Samples of all pixels with ``kind`` (S, S) above 0; those inside an opening's outline are left out.
+
+    Args:
+        colour: (S, S, 3) the skin's colours, see `without_lashes`.
+    """
     rings = (*_RINGS, INNER_LIPS) if face.mouth.any() else _RINGS
     outlines = [face.landmarks[list(ring), :2] for ring in rings]
     layers = []
@@ -100,7 +109,7 @@ def split_layer(maps: SkinMaps, kind: NDArray[np.uint8], face: FacePlacement, me
     return join(layers)
 
 
-def _without_lashes(maps: SkinMaps, face: FacePlacement) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+def without_lashes(maps: SkinMaps, face: FacePlacement) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
     """Colours (S, S, 3) with the upper lashes replaced by lid skin, and where (S, S) the lashes are."""
     colour = maps.colour.copy()
     lashes = np.zeros(face.mouth.shape, bool)
@@ -129,7 +138,7 @@ def _without_lashes(maps: SkinMaps, face: FacePlacement) -> tuple[NDArray[np.flo
 def lash_layer(
     maps: SkinMaps,
     picture: NDArray[np.float32],
-    over_eye: NDArray[np.bool_],
+    lashes: NDArray[np.bool_],
     face: FacePlacement,
     mean: NDArray[np.floating],
 ) -> list[Layer]:
@@ -137,11 +146,9 @@ def lash_layer(
 
     Args:
         picture: (S, S, 3) the photo in [0, 1].
-        over_eye: (S, S) pixels of the opening that show lashes or their shadow instead of the eye.
+        lashes: (S, S) pixels of lids and openings that show lashes or their shadow.
     """
-    _, outer = _without_lashes(maps, face)
     opening = face.eyes.any(0)
-    lashes = outer | (over_eye & opening)
     if not lashes.any():
         return []
     u = np.where(opening[..., None], nearest(maps.u, ~opening), nearest(maps.u, opening))[lashes]
