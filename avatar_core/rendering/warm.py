@@ -42,9 +42,9 @@ def warm_up(progress: Progress | None = None) -> None:
     planar = torch.zeros(14, 1)
     planar[3:6], planar[6], planar[10] = 0.01, 1.0, 0.9
     rgba = CpuRasterizer().render(Gaussians(planar), Camera.orbit(), 16, 16)
-    tell("compositing", 0.5)
+    tell("compositing", 0.4)
     composite(rgba, (0, 0, 0))
     composite(rgba, np.zeros((16, 16, 3), np.uint8))
-    tell("animation", 0.6)
+    tell("animation", 0.5)
     compile_kernels()
     tell("done", 1.0)
