@@ -178,6 +178,6 @@ class FileDialogs:
             label=question.title, width=760, height=460, modal=True, default_path=str(question.folder),
             default_filename=question.name or ".", callback=accept, cancel_callback=lambda: finish(),
         ) as dialog:  # fmt: skip
-            for suffix in (*question.suffixes, ".*"):
-                dpg.add_file_extension(suffix)
+            dpg.add_file_extension(f"{question.kind}{{{','.join(question.suffixes)}}}")
+            dpg.add_file_extension(".*")
         self._own_dialog = int(dialog)

@@ -54,7 +54,7 @@ class SourcePanel:
                     (".ply", actions.export_ply, "Export the Gaussians of this moment for 3D viewers"),
                 )
                 for label, call, text in buttons:
-                    button = int(dpg.add_button(label=label, width=third, callback=lambda _s, _a, call=call: call()))
+                    button = int(dpg.add_button(label=label, width=third, callback=call))
                     tooltip(look, button, text)
         dpg.bind_item_theme(panel, look.panel)
         self.item, self._thumbnail_drawing, self._drop_zone = int(panel), int(thumbnail), int(drop_zone)

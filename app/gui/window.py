@@ -31,7 +31,7 @@ from app.gui.panel_performance import PerformancePanel
 from app.gui.panel_source import SourcePanel
 from app.gui.paths import expand
 from app.gui.shortcuts import Action, Keyboard
-from app.gui.theme import ASSETS, BACKGROUND, Look
+from app.gui.theme import ASSETS, BACKGROUND, Look, with_alpha
 from app.gui.toasts import Toasts
 from app.gui.viewport import Viewport
 from app.session_types import ShownFrame
@@ -82,8 +82,8 @@ class Window:
         dpg.configure_app(manual_callback_management=True)
         icon = str(ASSETS / "icon" / ("icon.ico" if sys.platform == "win32" else "icon.png"))
         dpg.create_viewport(
-            title=TITLE, width=config.window.width, height=config.window.height, vsync=False, clear_color=BACKGROUND,
-            small_icon=icon, large_icon=icon,
+            title=TITLE, width=config.window.width, height=config.window.height, vsync=False,
+            clear_color=with_alpha(BACKGROUND, 1.0), small_icon=icon, large_icon=icon,
         )  # fmt: skip
         dpg.setup_dearpygui()
         dpg.show_viewport()
@@ -131,7 +131,10 @@ class Window:
         self._main, self._right = int(main), int(right)
         dpg.set_primary_window(main, True)
         dpg.set_viewport_resize_callback(lambda: self._arrange())
-        self._keyboard = Keyboard(self._key_actions(), lambda: bool(dpg.is_item_active(self._source.path_field)))
+        self._keyboard = Keyboard(self._key_actions(), self._is_typing)
+
+    def _is_typing(self) -> bool:
+        return self._dialogs.own_dialog_open or bool(dpg.is_item_active(self._source.path_field))
 
     def _key_actions(self) -> dict[Action, Callable[[], None]]:
         actions = self._actions

@@ -98,7 +98,7 @@ def test_recording_and_picture_are_written(app: RunningApp) -> None:
     app.user.move(*app.centre)
     app.user.key("F9")
     time.sleep(3.0)  # what is recorded
-    app.user.key("F9")
+    app.user.click(SCREEN[0] - layout.MARGIN - 50, 24)  # the button, which says "Stop" now
     app.user.key("s")
     assert x11.eventually(lambda: len(list(app.output.glob("*.mp4"))) == 1, 20.0), app.log.read_text()
     assert x11.eventually(lambda: len(list(app.output.glob("*.png"))) == 1, 10.0)
