@@ -24,7 +24,7 @@ LOW_CONTRAST, HIGH_CONTRAST = 0.02, 0.10
 """Squared RGB distance of person and background from which colour is believed, and believed fully."""
 COLOUR_SHARE = 0.85
 SKIN_SPREAD = 0.14  # RGB distance from the face's median colour that still counts as skin
-OWN_FROM, OWN_FULLY = 0.45, 0.85  # coverage between which a rim pixel's colour is trusted to be the person's
+OWN_FROM, OWN_FULLY = 0.5, 0.88  # coverage between which a rim pixel's colour is trusted to be the person's
 FACE_INSET = 11  # pixels, twice what the mesh may reach over the face's edge
 FAINT = 0.02  # coverage below which a pixel gets no Gaussian
 CORE_COVERAGE = 0.97  # above it a pixel's own colour is the person's
