@@ -45,9 +45,15 @@ class Header:
             dpg.bind_item_theme(lowered, look.flush)
             dpg.bind_item_theme(self._mark, look.small_box)
             tooltip(look, self._mark, "Burns the word “synthetic” into recordings and saved pictures.")
-            png = int(dpg.add_button(label="Save PNG", width=look.px(_PNG_WIDTH), callback=lambda: actions.save_png()))
+            png = int(
+                dpg.add_button(
+                    label="Save PNG", width=look.px(_PNG_WIDTH), height=look.px(28), callback=actions.save_png
+                )
+            )
             tooltip(look, png, "Save the picture on screen (S)")
-            self._record = int(dpg.add_button(width=look.px(_RECORD_WIDTH), callback=actions.toggle_recording))
+            self._record = int(
+                dpg.add_button(width=look.px(_RECORD_WIDTH), height=look.px(28), callback=actions.toggle_recording)
+            )
             dpg.bind_item_font(self._record, look.strong.item)
             tooltip(look, self._record, "Record what is shown to an mp4 (F9 or Ctrl+R)")
         self.item, self._subtitle = int(row), int(subtitle)
