@@ -24,9 +24,9 @@ GAZE_GAIN, RESIDUAL_GAIN = 4.0, 0.35
 REGION_WEIGHT = {LIDS: 1.8, LIPS: 1.5, EYEBALLS: 1.5}
 FIRST_SCALE, LAST_SCALE, ANNEALING_SHARE = 6.0, 0.1, 0.2
 """Charbonnier scale in pixels: large errors count like squares at first, then like distances."""
-STRETCH_WEIGHT, ROTATION_WEIGHT, OPACITY_WEIGHT, REST_WEIGHT, WARP_WEIGHT = 2.0, 3.0, 2.0, 0.5, 0.05
+STRETCH_WEIGHT, ROTATION_WEIGHT, OPACITY_WEIGHT, REST_WEIGHT, WARP_WEIGHT = 2.0, 3.0, 6.0, 0.5, 0.05
 """Pixels of position error that errors of 1 in log stretch, in a quaternion and in the eyeballs' fade weigh."""
-STRETCH_SCALE, ROTATION_SCALE, OPACITY_SCALE = 0.05, 0.02, 0.1
+STRETCH_SCALE, ROTATION_SCALE, OPACITY_SCALE = 0.05, 0.02, 0.5
 
 
 def activation_gain(activation_count: int) -> Tensor:
