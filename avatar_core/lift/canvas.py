@@ -104,9 +104,7 @@ def inner_crop(values: NDArray[Value]) -> NDArray[Value]:
     return values[MARGIN_TOP : MARGIN_TOP + CROP_SIZE, MARGIN_LEFT : MARGIN_LEFT + CROP_SIZE]
 
 
-def unproject(
-    x: NDArray[np.floating], y: NDArray[np.floating], height: NDArray[np.floating]
-) -> NDArray[np.float32]:
+def unproject(x: NDArray[np.floating], y: NDArray[np.floating], height: NDArray[np.floating]) -> NDArray[np.float32]:
     """Head-space points (..., 3) that `Camera.orbit()` sees at canvas position (x, y) with ``height`` pixels."""
     z = np.asarray(height, np.float32) * np.float32(UNITS_PER_PIXEL)
     distance = (np.float32(DEFAULT_RADIUS) - z) / np.float32(FOCAL)

@@ -63,9 +63,7 @@ def register(face: FacePlacement, mean: NDArray[np.floating]) -> Registration:
     return Registration(nearest(u, inside), offset.astype(np.float32), distance.astype(np.float32))
 
 
-def head_part(
-    u: NDArray[np.floating], distance: NDArray[np.floating], mean: NDArray[np.floating]
-) -> NDArray[np.uint8]:
+def head_part(u: NDArray[np.floating], distance: NDArray[np.floating], mean: NDArray[np.floating]) -> NDArray[np.uint8]:
     """Labels (N,) of head samples: skin near the face, hair away from it."""
     hair = (distance > HAIR_DISTANCE) | (u[:, 1] > CROWN)
     return np.where(hair, HAIR, skin_part(u, mean)).astype(np.uint8)

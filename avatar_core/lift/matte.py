@@ -130,9 +130,7 @@ def _split_colours(
     return foreground, background
 
 
-def _inpaint(
-    picture: NDArray[np.float32], alpha: NDArray[np.float32], valid: NDArray[np.bool_]
-) -> NDArray[np.float32]:
+def _inpaint(picture: NDArray[np.float32], alpha: NDArray[np.float32], valid: NDArray[np.bool_]) -> NDArray[np.float32]:
     """The picture with the person replaced by a smooth continuation of what surrounds them."""
     disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (31, 31))
     known = (cv2.dilate((alpha > 0.02).astype(np.uint8), disc) == 0) & valid

@@ -281,5 +281,3 @@ def _recognise(
     part = np.where(lowered, LOWER_TEETH, UPPER_TEETH)
     deep = (brightness < 0.55 * reference) | (saturation > 0.42)
     return part.astype(np.uint8), lowered, deep
-
-

@@ -171,9 +171,7 @@ def _hidden_height(
     return np.minimum(surfaces.body, surfaces.head - clearance).astype(np.float32)
 
 
-def _rim(
-    matte: Matte, face: FacePlacement, distance: NDArray[np.float32], y: NDArray[np.float32]
-) -> NDArray[np.bool_]:
+def _rim(matte: Matte, face: FacePlacement, distance: NDArray[np.float32], y: NDArray[np.float32]) -> NDArray[np.bool_]:
     """Hair and clothes near the silhouette, clear of the face: where the far side's colours come from."""
     opaque = matte.alpha > 0.9
     crown = y < face.landmarks[FOREHEAD, 1]

@@ -101,9 +101,7 @@ def build(portraits: NDArray[np.float32], clips: dict[str, NDArray[np.float32]])
         repaired = np.array([repair_open_mouth(face, mean, lip_to_chin(neutral)) for face in aligned])
         neutrals.append(neutral)
         expressions.append((repaired - neutral)[:: max(1, len(repaired) // 150)])
-    expression_basis, expression_std = _principal(
-        _with_mirrored(np.concatenate(expressions), mirror), EXPRESSION_COUNT
-    )
+    expression_basis, expression_std = _principal(_with_mirrored(np.concatenate(expressions), mirror), EXPRESSION_COUNT)
 
     still = [face for face, yaw in map(canonical, faces) if yaw < MAX_YAW]
     calm = [face for face in still if mouth_opening(face) < 0.03]

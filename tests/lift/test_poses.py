@@ -24,9 +24,7 @@ def with_lip_gap(portrait: Portrait, share: float) -> np.ndarray:
     return landmarks
 
 
-def test_a_shut_mouth_has_no_opening_and_hides_a_whole_set_of_teeth(
-    portrait: Portrait, face_model: FaceModel
-) -> None:
+def test_a_shut_mouth_has_no_opening_and_hides_a_whole_set_of_teeth(portrait: Portrait, face_model: FaceModel) -> None:
     landmarks = with_lip_gap(portrait, 0.05)
     face = place_face(cut_canvas(portrait.image, landmarks), face_model)
     assert not face.mouth.any()
