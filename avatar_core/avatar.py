@@ -23,9 +23,10 @@ class Avatar:
     Args:
         rest: (14, N) float32, pre-activation: position 3 (head space), log-scale 3, quaternion wxyz 4, opacity
             logit 1, colour 3 (RGB in [0, 1]).
-        f: (N, 48) feature of each Gaussian.
-        m: (N, 48) motion basis of each Gaussian.
+        f: (N, 48) feature of each Gaussian; zero where the expression weight is.
+        m: (N, 48) motion basis of each Gaussian; zero where the expression weight is.
         neck_weight: (N,) in [0, 1]; 1 follows the head's rotation, 0 stays with the body.
+        expression_weight: (N,) in [0, 1]; share of the networks' motion: 1 on the face, 0 on clothes and far hair.
         part: (N,) uint8, index into `PART_NAMES`.
         source_activations: (A,) named activations and residual of the photo's own expression.
         landmarks: (478, 3) in head space, the photo's own expression.
@@ -41,6 +42,7 @@ class Avatar:
     f: Tensor
     m: Tensor
     neck_weight: Tensor
+    expression_weight: Tensor
     part: Tensor
     source_activations: NDArray[np.float32]
     landmarks: NDArray[np.float32]

@@ -21,7 +21,7 @@ VERSION = "1"
 MAX_GAUSSIANS = 2_000_000
 MAX_PICTURE_SIDE = 2048
 
-_TENSORS = ("rest", "f", "m", "neck_weight", "part")
+_TENSORS = ("rest", "f", "m", "neck_weight", "expression_weight", "part")
 _ARRAYS = {
     "source_activations": np.float32,
     "landmarks": np.float32,
@@ -83,7 +83,7 @@ def load_avatar(path: str | os.PathLike[str]) -> Avatar:
     provenance = json.loads(metadata.get("provenance", "{}"))
     if not isinstance(provenance, dict):
         raise AvatarFileError(f"{source}: the provenance is damaged.")
-    for name in ("rest", "f", "m", "neck_weight"):
+    for name in ("rest", "f", "m", "neck_weight", "expression_weight"):
         tensors[name] = tensors[name].float()
         if not bool(torch.isfinite(tensors[name]).all()):
             raise AvatarFileError(f"{source}: {name} holds values that are not finite; the file is damaged.")
@@ -106,6 +106,7 @@ def _check_shapes(source: Path, shapes: dict[str, tuple[int, ...]]) -> None:
         "f": (count, FEATURE_SIZE),
         "m": (count, MOTION_SIZE),
         "neck_weight": (count,),
+        "expression_weight": (count,),
         "part": (count,),
         "landmarks": (478, 3),
         "neutral_landmarks": (478, 3),

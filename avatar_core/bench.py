@@ -133,6 +133,7 @@ def with_count(avatar: Avatar, count: int) -> Avatar:
         f=avatar.f[rows],
         m=avatar.m[rows],
         neck_weight=avatar.neck_weight[rows],
+        expression_weight=avatar.expression_weight[rows],
         part=avatar.part[rows],
     )
 

@@ -22,6 +22,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
+from torch import Tensor
 
 from avatar_core.avatar import Avatar
 from avatar_core.avatar_file import load_avatar
@@ -30,8 +31,9 @@ from avatar_core.devices import choose_device
 from avatar_core.errors import AvatarError, AvatarFileError, NoFaceError, WeightsError
 from avatar_core.gaussians import Gaussians
 from avatar_core.image_io import as_rgb, load_image
-from avatar_core.lift import lift
+from avatar_core.lift import LiftResult, lift
 from avatar_core.models.animator import Animator
+from avatar_core.models.motion_decoder import FEATURE_SIZE
 from avatar_core.models.motion_encoder import ActivationSolver
 from avatar_core.models.networks import MotionNetworks
 from avatar_core.models.retarget import Retargeter
@@ -142,18 +144,18 @@ class AvatarEngine:
             lifted = lift(image, face.landmarks, self.face_model)
             report("Binding the motion", 0.75)
             with self._compute:
-                u, normal, part = (torch.from_numpy(array) for array in (lifted.u, lifted.normal, lifted.part))
-                f, m = self.networks.describe(u, normal, part)
+                f, m = self._describe(lifted)
             to_canonical = np.linalg.inv(lifted.canonical_to_head)
             canonical = lifted.landmarks @ to_canonical[:3, :3].T + to_canonical[:3, 3]
             neutral = self._neutral.neutral(canonical)
             retargeter = Retargeter(self.solver, self.face_model.mean, neutral, canonical)
             avatar = Avatar(
                 rest=torch.from_numpy(lifted.rest),
-                f=f.half().float(),
-                m=m.half().float(),
+                f=f,
+                m=m,
                 neck_weight=torch.from_numpy(lifted.neck_weight),
-                part=part,
+                expression_weight=torch.from_numpy(lifted.expression_weight),
+                part=torch.from_numpy(lifted.part),
                 source_activations=retargeter.source_activations,
                 landmarks=lifted.landmarks.astype(np.float32),
                 neutral_landmarks=neutral.astype(np.float32),
@@ -256,6 +258,15 @@ class AvatarEngine:
         if self._finder is not None:
             self._finder.close()
             self._finder = None
+
+    def _describe(self, lifted: LiftResult) -> tuple[Tensor, Tensor]:
+        """f and m (N, 48), rounded to what an avatar file keeps; zero for Gaussians that no expression moves."""
+        moves = torch.from_numpy(np.flatnonzero(lifted.expression_weight > 0))
+        inputs = (torch.from_numpy(array)[moves] for array in (lifted.u, lifted.normal, lifted.part))
+        f, m = torch.zeros(2, len(lifted), FEATURE_SIZE)
+        for target, values in zip((f, m), self.networks.describe(*inputs), strict=True):
+            target[moves] = values.half().float()
+        return f, m
 
     def _animate(self, stage: _Stage, motion: Motion | None) -> Gaussians:
         self.last_activations = stage.retargeter.activations(motion)

@@ -26,8 +26,10 @@ NECK_LOW, NECK_HIGH = -1.95, -1.0
 """Canonical y where the neck stops following the head, and where it follows it fully."""
 SHOULDER_START, SHOULDER_SLOPE = 0.6, 0.5
 """Beyond this |x| the neck turns into shoulders, which count as lower by this slope."""
-JAW_CONTACT = 0.15
-THROAT_WIDTH, THROAT_LOW = 0.62, -1.75  # |x| and y of the skin below the chin that the jaw pulls along
+HAIR_FADE = 0.4  # beyond HAIR_DISTANCE, over which the face's motion dies away
+JAW_CONTACT, JAW_FADE = 0.1, 0.2  # from the face mesh: skin that moves with the jaw, and where that ends
+THROAT_WIDTH, THROAT_LOW, THROAT_FADE = 0.75, -1.9, 0.4
+"""|x| and y of the skin below the chin that the jaw pulls along, and how gradually that begins inside of them."""
 
 
 @dataclass(frozen=True)
@@ -69,19 +71,36 @@ def head_part(u: NDArray[np.floating], distance: NDArray[np.floating], mean: NDA
     return np.where(hair, HAIR, skin_part(u, mean)).astype(np.uint8)
 
 
-def body_part(u: NDArray[np.floating], distance: NDArray[np.floating]) -> NDArray[np.uint8]:
-    """Labels (N,) of samples below the jaw: the throat and what touches the jaw move with it, the rest does not.
+def head_expression_weight(distance: NDArray[np.floating]) -> NDArray[np.float32]:
+    """Share (N,) of the expression's motion that head samples at ``distance`` (N,) from the face mesh follow."""
+    return 1 - _smoothstep((distance - HAIR_DISTANCE) / HAIR_FADE)
+
+
+def body_expression_weight(u: NDArray[np.floating], distance: NDArray[np.floating]) -> NDArray[np.float32]:
+    """Share (N,) of the expression's motion that samples below the jaw follow: the throat and what touches the jaw
+    move with it, clothes do not.
 
     Args:
-        distance: (N,) to the face mesh, inter-ocular distances.
+        u: (N, 3) canonical coordinate; distance: (N,) to the face mesh, inter-ocular distances.
     """
-    throat = (np.abs(u[:, 0]) < THROAT_WIDTH) & (u[:, 1] > THROAT_LOW) | (distance < JAW_CONTACT)
-    return np.where(throat, LOWER_FACE, BODY).astype(np.uint8)
+    throat = _smoothstep((THROAT_WIDTH - np.abs(u[:, 0])) / THROAT_FADE)
+    throat = throat * _smoothstep((u[:, 1] - THROAT_LOW) / THROAT_FADE)
+    return np.maximum(throat, 1 - _smoothstep((distance - JAW_CONTACT) / JAW_FADE))
+
+
+def body_part(expression_weight: NDArray[np.floating]) -> NDArray[np.uint8]:
+    """Labels (N,) of samples below the jaw, from how much they move with the expression."""
+    return np.where(expression_weight > 0, LOWER_FACE, BODY).astype(np.uint8)
+
+
+def _smoothstep(share: NDArray[np.floating]) -> NDArray[np.float32]:
+    """0 below 0, 1 above 1, smooth between."""
+    inside = np.clip(share, 0, 1)
+    return np.asarray(inside * inside * (3 - 2 * inside), np.float32)
 
 
 def neck_weight(canonical: NDArray[np.floating]) -> NDArray[np.float32]:
     """Share (...,) of the head's rotation that canonical points (..., 3) follow: falls smoothly down the neck."""
     sideways = np.maximum(np.abs(canonical[..., 0]) - SHOULDER_START, 0)
     level = canonical[..., 1] - SHOULDER_SLOPE * sideways
-    share = np.clip((level - NECK_LOW) / (NECK_HIGH - NECK_LOW), 0, 1)
-    return (share * share * (3 - 2 * share)).astype(np.float32)
+    return _smoothstep((level - NECK_LOW) / (NECK_HIGH - NECK_LOW))

@@ -121,6 +121,7 @@ def _eyeball(
         u=np.where(ball[:, None], straight, resting).astype(np.float32),
         part=np.where(ball, PART_NAMES.index(part_name), _EYE_SOCKET).astype(np.uint8),
         neck_weight=np.ones(count, np.float32),
+        expression_weight=np.ones(count, np.float32),
         seen=visible > 0.5,
     )
     return layer.take(kept)

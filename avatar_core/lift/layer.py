@@ -31,7 +31,8 @@ class Layer:
     Args:
         position, across, upward: (N, 3) head space; the tangents are steps to the next sample, image right and up.
         colour: (N, 3) in [0, 1]; coverage (N,) in [0, 1]: how much of a pixel the sheet should hide there.
-        u: (N, 3) canonical coordinate on the mean face; part: (N,) uint8; neck_weight: (N,).
+        u: (N, 3) canonical coordinate on the mean face; part: (N,) uint8.
+        neck_weight, expression_weight: (N,) in [0, 1], see `Avatar`.
         seen: (N,) bool: shows the photo in the default view (the rest is hidden until something moves).
     """
 
@@ -43,6 +44,7 @@ class Layer:
     u: NDArray[np.float32]
     part: NDArray[np.uint8]
     neck_weight: NDArray[np.float32]
+    expression_weight: NDArray[np.float32]
     seen: NDArray[np.bool_]
 
     def __len__(self) -> int:

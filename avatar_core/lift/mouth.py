@@ -29,6 +29,7 @@ UPPER_GUMS, LOWER_GUMS, TONGUE, SOCKET, UPPER_TEETH, LOWER_TEETH = (
 
 LIP_LINE = -0.70  # canonical y where the lips meet on the mean face
 ARCH_FRONT_UPPER, ARCH_FRONT_LOWER = 0.246, 0.222  # canonical z of the front teeth
+FIXED = (UPPER_GUMS, UPPER_TEETH)  # to the skull: no expression moves them
 UPPER_EDGE, LOWER_EDGE = -0.740, -0.722  # canonical y of the biting edges
 GUM_TOP, GUM_BOTTOM = -0.46, -0.93
 TOOTH_BORDERS = np.array([0.0, 0.090, 0.160, 0.240, 0.315, 0.385])
@@ -205,6 +206,7 @@ def _sheet(
         u=u[kept].astype(np.float32),
         part=np.full(count, part, np.uint8),
         neck_weight=np.ones(count, np.float32),
+        expression_weight=np.full(count, part not in FIXED, np.float32),
         seen=np.zeros(count, bool),
     )
 
@@ -254,6 +256,7 @@ def _photographed(
         u=u.astype(np.float32),
         part=part,
         neck_weight=np.ones(len(x), np.float32),
+        expression_weight=(~np.isin(part, FIXED)).astype(np.float32),
         seen=mouth[y, x],
     )
 

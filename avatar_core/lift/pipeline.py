@@ -42,7 +42,7 @@ class LiftResult:
         u: (N, 3) canonical coordinate on (or round) the mean face.
         normal: (N, 3) outward unit normal, canonical axes.
         part: (N,) uint8, index into `PART_NAMES`.
-        neck_weight: (N,) in [0, 1].
+        neck_weight, expression_weight: (N,) in [0, 1], see `Avatar`.
         landmarks: (478, 3) head space.
         canonical_to_head: (4, 4) similarity; pivot: (3,) head space.
         background: (512, 512, 3) uint8, the picture behind the person; crop: (512, 512, 3) uint8, what was lifted.
@@ -55,6 +55,7 @@ class LiftResult:
     normal: NDArray[np.float32]
     part: NDArray[np.uint8]
     neck_weight: NDArray[np.float32]
+    expression_weight: NDArray[np.float32]
     landmarks: NDArray[np.float32]
     canonical_to_head: NDArray[np.float64]
     pivot: NDArray[np.float64]
@@ -113,6 +114,7 @@ def lift(
         normal=(normal @ face.to_head.rotation).astype(np.float32),
         part=layer.part,
         neck_weight=layer.neck_weight.astype(np.float32),
+        expression_weight=layer.expression_weight.astype(np.float32),
         landmarks=face.head.astype(np.float32),
         canonical_to_head=face.to_head.matrix(),
         pivot=face.to_head.apply(PIVOT),

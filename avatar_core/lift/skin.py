@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from avatar_core.lift.canvas import pixel_grid, unproject
-from avatar_core.lift.coordinates import Registration, head_part
+from avatar_core.lift.coordinates import Registration, head_expression_weight, head_part
 from avatar_core.lift.fill import push_pull
 from avatar_core.lift.layer import Layer, join, surface_steps
 from avatar_core.lift.matte import FAINT, Matte
@@ -50,6 +50,7 @@ def build_skin(
         u=u,
         part=head_part(u, registered.distance[plain], mean),
         neck_weight=np.ones(len(u), np.float32),
+        expression_weight=head_expression_weight(registered.distance[plain]),
         seen=np.ones(len(u), bool),
     )
     lids, lashes = without_lashes(maps, face)

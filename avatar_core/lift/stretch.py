@@ -103,6 +103,7 @@ def split_layer(
                 u=u,
                 part=head_part(u, np.zeros(len(u), np.float32), mean),
                 neck_weight=np.ones(len(u), np.float32),
+                expression_weight=np.ones(len(u), np.float32),
                 seen=np.full(len(u), chosen == LIPS),
             )
         )
@@ -164,6 +165,7 @@ def lash_layer(
             u=u,
             part=head_part(u, np.zeros(len(u), np.float32), mean),
             neck_weight=np.ones(len(u), np.float32),
+            expression_weight=np.ones(len(u), np.float32),
             seen=np.ones(len(u), bool),
         )
     ]

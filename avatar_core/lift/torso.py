@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from avatar_core.avatar import PART_NAMES
 from avatar_core.lift.canvas import CROP_SIZE, MARGIN_LEFT, MARGIN_TOP, pixel_grid, unproject
-from avatar_core.lift.coordinates import Registration, body_part, neck_weight
+from avatar_core.lift.coordinates import Registration, body_expression_weight, body_part, neck_weight
 from avatar_core.lift.fill import push_pull
 from avatar_core.lift.layer import Layer, join, surface_steps
 from avatar_core.lift.matte import FAINT, Matte
@@ -57,6 +57,7 @@ def build_body(surfaces: Surfaces, matte: Matte, face: FacePlacement, registered
         canonical = face.to_head.invert(points[chosen]).astype(np.float32)
         free = hidden[chosen][:, None]
         u = np.where(free, canonical + registered.offset[chosen], registered.outside(canonical, chosen))
+        moves = body_expression_weight(u, registered.distance[chosen])
         layers.append(
             Layer(
                 position=points[chosen],
@@ -65,8 +66,9 @@ def build_body(surfaces: Surfaces, matte: Matte, face: FacePlacement, registered
                 colour=colour[chosen],
                 coverage=coverage[chosen],
                 u=u,
-                part=body_part(u, registered.distance[chosen]),
+                part=body_part(moves),
                 neck_weight=neck_weight(canonical),
+                expression_weight=moves,
                 seen=visible[chosen] & (stride == 1),
             )
         )
@@ -94,6 +96,7 @@ def build_back(surfaces: Surfaces, matte: Matte, face: FacePlacement, registered
         u=canonical,
         part=np.full(count, BACK, np.uint8),
         neck_weight=neck_weight(canonical),
+        expression_weight=np.zeros(count, np.float32),
         seen=np.zeros(count, bool),
     )
 

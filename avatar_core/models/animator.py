@@ -3,7 +3,7 @@
 With Psi, Phi and the codes of `MotionNetworks`, in canonical axes:
 
     delta_f = Psi(m; source, driver) - Psi(m; source, source)
-    change  = raw_unit * (Phi(f + delta_f) - Phi(f))
+    change  = expression_weight * raw_unit * (Phi(f + delta_f) - Phi(f))
 
 then, with s and R the scale and rotation of the avatar's ``canonical_to_head``:
 

@@ -10,7 +10,7 @@ With LN = LayerNorm(m), a scale g and a shift b per frame from the codes (AdaLN)
     third    = diag(unit) V, its rows turned and scaled from canonical into head space, in planar channel order
 
 ``v``, ``e`` and the outer biases cancel in change = third(driver) - third(source). With hidden = softplus(first LN +
-first_bias) - centre, where ``centre`` is the mean of each channel over the avatar's Gaussians at the photo's own
+first_bias) - centre, where ``centre`` is the mean of each channel over Gaussians of the avatar at the photo's own
 expression: it cancels too, and smaller numbers round better.
 """
 
@@ -49,15 +49,6 @@ def head_axes(canonical_to_head: NDArray[np.floating]) -> NDArray[np.float64]:
     matrix[OPACITY, RAW_OPACITY] = 1.0
     matrix[COLOR, RAW_COLOR] = np.eye(3)
     return matrix
-
-
-@dataclass(frozen=True)
-class AvatarConstants:
-    """What the folded networks need of an avatar, float32: LN(m) (N, 48), ``constant`` (N, 96), ``centre`` (96,)."""
-
-    normalised: torch.Tensor
-    constant: torch.Tensor
-    centre: NDArray[np.float32]
 
 
 @dataclass(frozen=True)
@@ -107,15 +98,25 @@ class FoldedNetworks:
         return self.inner * scale_shift[:MOTION_SIZE], self.inner @ scale_shift[MOTION_SIZE:] + self.inner_bias
 
     @torch.no_grad()
+    def centre(self, m: torch.Tensor, source_activations: NDArray[np.floating]) -> NDArray[np.float32]:
+        """(96,) mean of the first layer's output at the photo's own expression over motion bases ``m`` (N, 48)."""
+        if not len(m):
+            return np.zeros(HIDDEN_SIZE, np.float32)
+        weights, bias = (torch.from_numpy(values).float() for values in self.first_layer(source_activations))
+        normalised = functional.layer_norm(m.float(), (MOTION_SIZE,))
+        return functional.softplus(functional.linear(normalised, weights, bias)).mean(dim=0).numpy()
+
+    @torch.no_grad()
     def constants(
         self,
         f: torch.Tensor,
         m: torch.Tensor,
         networks: MotionNetworks,
         source_activations: NDArray[np.floating],
+        centre: NDArray[np.float32],
         rounding: torch.dtype,
-    ) -> AvatarConstants:
-        """The constants of an avatar's features ``f`` (N, 48) and motion bases ``m`` (N, 48).
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """LN(m) (N, 48) and ``constant`` (N, 96) of features ``f`` (N, 48) and motion bases ``m`` (N, 48), float32.
 
         The photo's own term is computed from values rounded as the frame loop rounds them (``rounding``), so that
         rounding errors of weights and inputs cancel and only those of the motion itself remain.
@@ -127,7 +128,6 @@ class FoldedNetworks:
         normalised = functional.layer_norm(m.float(), (MOTION_SIZE,))
         weights, bias = (torch.from_numpy(values).float() for values in self.first_layer(source_activations))
         at_rest = functional.softplus(functional.linear(rounded(normalised), rounded(weights), bias))
-        centre = at_rest.mean(dim=0) if len(m) else torch.zeros(HIDDEN_SIZE)
         second = rounded(torch.from_numpy(self.second).float())
-        constant = networks.gaussian_decoder.hidden(f.float()) - rounded(at_rest - centre) @ second.T
-        return AvatarConstants(normalised, constant, centre.numpy())
+        constant = networks.gaussian_decoder.hidden(f.float()) - rounded(at_rest - torch.from_numpy(centre)) @ second.T
+        return normalised, constant

@@ -30,8 +30,8 @@ u64 = np.uint64
 POSE_SIZE = 10
 """A head pose as the kernels take it: unit axis 3, half the angle in radians, pivot 3, translation 3."""
 
-REST_CHANNELS = RAW_CHANNELS + 1
-"""Channels of a rest tile: position, scale, quaternion, opacity logit, colour of the photo, and the neck weight."""
+REST_CHANNELS = RAW_CHANNELS + 2
+"""Channels of a rest tile: position, scale, quaternion, opacity logit, colour of the photo; neck, expression weight."""
 
 TILES_PER_CHUNK = 32  # about a thousand Gaussians, a hundredth of a frame's work
 _HIDDEN_GROUPS = HIDDEN_SIZE // HIDDEN_GROUP
@@ -39,7 +39,7 @@ _PAIRS = HIDDEN_GROUP // 2
 _CHANGE_TILE = RAW_CHANNELS * ROWS
 _REST_TILE = REST_CHANNELS * ROWS
 _CHANNEL_ROWS = tuple(u64(channel * ROWS) for channel in range(REST_CHANNELS))
-_X, _Y, _Z, _SX, _SY, _SZ, _QW, _QX, _QY, _QZ, _OPACITY, _RED, _GREEN, _BLUE, _NECK = _CHANNEL_ROWS
+_X, _Y, _Z, _SX, _SY, _SZ, _QW, _QX, _QY, _QZ, _OPACITY, _RED, _GREEN, _BLUE, _NECK, _SHARE = _CHANNEL_ROWS
 _REST = u64(_CHANGE_TILE)
 
 
@@ -172,18 +172,21 @@ def _product(aw, ax, ay, az, bw, bx, by, bz):
 
 @kernel(inline="never")
 def _finish_tile(local, pose):
-    """Change -> attributes -> head pose for the tile in ``local`` (flat; change, rest, neck weight), in place.
+    """Change -> attributes -> head pose for the tile in ``local`` (flat; change, then rest), in place.
 
     Rest holds scales (not their logarithms) and the opacity logit. The result replaces the change.
     """
     for row in range(ROWS):
         i = u64(row)
         rest = _REST + i
-        weight = local[rest + _NECK]
+        weight, share = local[rest + _NECK], local[rest + _SHARE]
         cosine, sine = _half_turn(weight, pose[3])
-        x, y, z = local[rest + _X] + local[i + _X], local[rest + _Y] + local[i + _Y], local[rest + _Z] + local[i + _Z]
+        x = local[rest + _X] + share * local[i + _X]
+        y = local[rest + _Y] + share * local[i + _Y]
+        z = local[rest + _Z] + share * local[i + _Z]
         x, y, z = _turned(x, y, z, weight, cosine, sine, pose)
-        dw, dx, dy, dz = f32(1) + local[i + _QW], local[i + _QX], local[i + _QY], local[i + _QZ]
+        dw, dx = f32(1) + share * local[i + _QW], share * local[i + _QX]
+        dy, dz = share * local[i + _QY], share * local[i + _QZ]
         shrink = f32(1) / math.sqrt(dw * dw + dx * dx + dy * dy + dz * dz + f32(1e-30))
         qw, qx, qy, qz = _product(
             dw * shrink, dx * shrink, dy * shrink, dz * shrink,
@@ -192,13 +195,13 @@ def _finish_tile(local, pose):
         qw, qx, qy, qz = _product(cosine, sine * pose[0], sine * pose[1], sine * pose[2], qw, qx, qy, qz)
         local[i + _X], local[i + _Y], local[i + _Z] = x, y, z
         local[i + _QW], local[i + _QX], local[i + _QY], local[i + _QZ] = qw, qx, qy, qz
-        local[i + _SX] = local[rest + _SX] * exponential(local[i + _SX])
-        local[i + _SY] = local[rest + _SY] * exponential(local[i + _SY])
-        local[i + _SZ] = local[rest + _SZ] * exponential(local[i + _SZ])
-        local[i + _OPACITY] = sigmoid(local[rest + _OPACITY] + local[i + _OPACITY])
-        local[i + _RED] = min(max(local[rest + _RED] + local[i + _RED], f32(0)), f32(1))
-        local[i + _GREEN] = min(max(local[rest + _GREEN] + local[i + _GREEN], f32(0)), f32(1))
-        local[i + _BLUE] = min(max(local[rest + _BLUE] + local[i + _BLUE], f32(0)), f32(1))
+        local[i + _SX] = local[rest + _SX] * exponential(share * local[i + _SX])
+        local[i + _SY] = local[rest + _SY] * exponential(share * local[i + _SY])
+        local[i + _SZ] = local[rest + _SZ] * exponential(share * local[i + _SZ])
+        local[i + _OPACITY] = sigmoid(local[rest + _OPACITY] + share * local[i + _OPACITY])
+        local[i + _RED] = min(max(local[rest + _RED] + share * local[i + _RED], f32(0)), f32(1))
+        local[i + _GREEN] = min(max(local[rest + _GREEN] + share * local[i + _GREEN], f32(0)), f32(1))
+        local[i + _BLUE] = min(max(local[rest + _BLUE] + share * local[i + _BLUE], f32(0)), f32(1))
 
 
 @kernel(inline="never")

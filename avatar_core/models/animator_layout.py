@@ -17,6 +17,7 @@ import platform
 import llvmlite.binding
 import numpy as np
 import torch
+import torch.nn.functional as functional
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -46,18 +47,35 @@ def tile_count(rows: int) -> int:
     return -(-rows // ROWS)
 
 
-def pack_rows(values: Tensor, precision: str) -> NDArray:
-    """Per-Gaussian ``values`` (N, channels) as tiles; missing rows of the last tile are zero."""
+def empty_tiles(rows: int, channels: int, precision: str) -> NDArray:
+    """Tiles for ``rows`` Gaussians of ``channels`` values; to be filled by `pack_into`."""
+    if precision == "fp32":
+        return aligned((tile_count(rows), channels, ROWS), np.float32)
+    return aligned((tile_count(rows), channels // 2, ROWS), np.int32)
+
+
+def pack_into(tiles: NDArray, values: Tensor, precision: str) -> None:
+    """Write per-Gaussian ``values`` (N, channels) to ``tiles``; missing rows of the last tile become zero."""
     items = _items(values, precision)
     count, channels = items.shape
-    padded = torch.zeros(tile_count(count) * ROWS, channels, dtype=items.dtype)
-    padded[:count] = items
-    return _blocks(padded, ROWS)
+    padded = functional.pad(items, (0, 0, 0, tile_count(count) * ROWS - count))
+    torch.from_numpy(tiles).copy_(padded.reshape(-1, ROWS, channels).transpose(1, 2))
+
+
+def pack_rows(values: Tensor, precision: str) -> NDArray:
+    """Per-Gaussian ``values`` (N, channels) as tiles; missing rows of the last tile are zero."""
+    tiles = empty_tiles(len(values), values.shape[1], precision)
+    pack_into(tiles, values, precision)
+    return tiles
 
 
 def pack_weights(matrix: NDArray[np.floating], group: int, precision: str) -> NDArray:
     """A layer's ``matrix`` (outputs, inputs) as groups; outputs must be a multiple of ``group``."""
-    return _blocks(_items(torch.from_numpy(matrix), precision), group)
+    items = _items(torch.from_numpy(matrix), precision)
+    blocks = items.reshape(-1, group, items.shape[1]).transpose(1, 2)
+    out = aligned(tuple(blocks.shape), np.float32 if items.dtype == torch.float32 else np.int32)
+    torch.from_numpy(out).copy_(blocks)
+    return out
 
 
 def _items(values: Tensor, precision: str) -> Tensor:
@@ -65,11 +83,3 @@ def _items(values: Tensor, precision: str) -> Tensor:
     if precision == "fp32":
         return values.float()
     return values.to(torch.bfloat16).contiguous().view(torch.int32)
-
-
-def _blocks(items: Tensor, rows: int) -> NDArray:
-    """(n * rows, channels) as (n, channels, rows)."""
-    blocks = items.reshape(-1, rows, items.shape[1]).transpose(1, 2)
-    out = aligned(tuple(blocks.shape), np.float32 if items.dtype == torch.float32 else np.int32)
-    torch.from_numpy(out).copy_(blocks)
-    return out

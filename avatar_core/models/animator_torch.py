@@ -27,6 +27,7 @@ class TorchAnimator:
         self._rest = avatar.rest.float().to(device)
         self._f, self._m = avatar.f.float().to(device), avatar.m.float().to(device)
         self._neck = avatar.neck_weight.float().to(device)
+        self._expression = avatar.expression_weight.float().to(device)
         self._axes = self._place(head_axes(avatar.canonical_to_head))
         self._pivot = self._place(avatar.pivot)[:, None]
         with torch.inference_mode():
@@ -42,7 +43,7 @@ class TorchAnimator:
         networks = self._networks
         delta_f = self._psi(networks.code(self._place(activations))) - self._psi_rest
         raw = networks.gaussian_decoder(self._f + delta_f) - self._phi_rest
-        change = self._axes @ (networks.raw_unit * raw).T  # (14, N), planar order, head axes
+        change = self._expression * (self._axes @ (networks.raw_unit * raw).T)  # (14, N), planar order, head axes
 
         turn = change[QUATERNION].clone()
         turn[0] += 1.0

@@ -22,10 +22,8 @@ def random_networks(seed: int = 0) -> MotionNetworks:
 
 
 def random_avatar(count: int, seed: int = 0, *, motionless: int = 0) -> Avatar:
-    """``count`` Gaussians, the last ``motionless`` of which carry a motion basis that ignores every expression.
-
-    LayerNorm of a constant basis is zero; together with `without_shift` no expression reaches those Gaussians.
-    """
+    """``count`` Gaussians, the last ``motionless`` of which no expression reaches; the others follow it by half
+    or more."""
     random = np.random.default_rng(seed)
     rest = random.normal(size=(14, count)).astype(np.float32)
     rest[:3] *= 0.2
@@ -37,12 +35,14 @@ def random_avatar(count: int, seed: int = 0, *, motionless: int = 0) -> Avatar:
     to_head[:3, :3] = 0.13 * Rotation.from_euler("xyz", [0.2, -0.3, 0.1]).as_matrix()
     to_head[:3, 3] = (0.01, 0.05, 0.1)
     m = random.normal(size=(count, 48)).astype(np.float32)
-    m[count - motionless :] = 1.0
+    expression = random.uniform(0.5, 1.0, count).astype(np.float32)
+    expression[count - motionless :] = 0.0
     return Avatar(
         rest=torch.from_numpy(rest),
         f=torch.from_numpy(random.normal(size=(count, 48)).astype(np.float32)),
         m=torch.from_numpy(m),
         neck_weight=torch.from_numpy(neck),
+        expression_weight=torch.from_numpy(expression),
         part=torch.zeros(count, dtype=torch.uint8),
         source_activations=random_activations(100 + seed),
         landmarks=np.zeros((478, 3), np.float32),
@@ -52,12 +52,6 @@ def random_avatar(count: int, seed: int = 0, *, motionless: int = 0) -> Avatar:
         background=np.zeros((512, 512, 3), np.uint8),
         thumbnail=np.zeros((16, 16, 3), np.uint8),
     )
-
-
-def without_shift(networks: MotionNetworks) -> MotionNetworks:
-    """The networks with the AdaLN shift removed, so that a Gaussian with LayerNorm(m) = 0 never moves."""
-    networks.motion_decoder.mapping.weight[48:] = 0.0
-    return networks
 
 
 def random_activations(seed: int) -> np.ndarray:

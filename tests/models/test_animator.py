@@ -17,7 +17,7 @@ from avatar_core.models.animator_cpu import CpuAnimator
 from avatar_core.models.animator_layout import HAS_BF16, ROWS
 from avatar_core.models.animator_torch import TorchAnimator
 from avatar_core.motion import HeadPose
-from tests.models.animator_scenes import random_activations, random_avatar, random_networks, without_shift
+from tests.models.animator_scenes import random_activations, random_avatar, random_networks
 
 CPU = torch.device("cpu")
 PRECISIONS = ["fp32", pytest.param("bf16", marks=pytest.mark.skipif(not HAS_BF16, reason="no bf16 products here"))]
@@ -109,7 +109,7 @@ def test_gaussians_of_the_body_do_not_follow_the_head():
 
 
 def test_gaussians_that_no_expression_moves_skip_the_networks_and_keep_their_attributes():
-    avatar, networks = random_avatar(700, motionless=250), without_shift(random_networks())
+    avatar, networks = random_avatar(700, motionless=250), random_networks()
     animator = CpuAnimator(avatar, networks)
     assert animator.moving == 450
     np.testing.assert_array_equal(np.sort(animator.order), np.arange(700))
@@ -120,7 +120,7 @@ def test_gaussians_that_no_expression_moves_skip_the_networks_and_keep_their_att
 
 @pytest.mark.parametrize("motionless", [0, 400])
 def test_avatars_of_moving_or_of_still_gaussians_alone_animate(motionless):
-    avatar, networks = random_avatar(400, motionless=motionless), without_shift(random_networks())
+    avatar, networks = random_avatar(400, motionless=motionless), random_networks()
     animator = CpuAnimator(avatar, networks)
     assert animator.moving == 400 - motionless
     expected = planar_of(TorchAnimator(avatar, networks, CPU), random_activations(4), POSE)
@@ -129,7 +129,7 @@ def test_avatars_of_moving_or_of_still_gaussians_alone_animate(motionless):
 
 @pytest.mark.parametrize("workers", [2, 5])
 def test_the_result_does_not_depend_on_the_number_of_threads(workers):
-    avatar, networks = random_avatar(5000, motionless=2000), without_shift(random_networks())
+    avatar, networks = random_avatar(5000, motionless=2000), random_networks()
     alone = planar_of(CpuAnimator(avatar, networks, workers=1), random_activations(2), POSE)
     together = planar_of(CpuAnimator(avatar, networks, workers=workers), random_activations(2), POSE)
     np.testing.assert_array_equal(together, alone)
