@@ -29,6 +29,7 @@ from avatar_core.avatar import Avatar
 from avatar_core.camera import Camera
 from avatar_core.engine import AvatarEngine
 from avatar_core.motion import Gains, Motion
+from avatar_core.rendering import kernels_are_cached
 
 TURNTABLE_DEGREES = 35.0  # to each side: one photo shows no more of a head
 TURNTABLE_SECONDS = 6.0  # there and back
@@ -92,6 +93,9 @@ def run(job: HeadlessJob, config: AppConfig) -> dict[str, Any]:
     engine = AvatarEngine.from_pretrained(config.weights or "weights", config.device)
     try:
         print(f"Device: {engine.device_report}")
+        if not kernels_are_cached():
+            print("Compiling for this processor (first start only), a minute at most ...", flush=True)
+        engine.warm_up()
         avatar, encode_seconds = _load(engine, job.source)
         faces = int(avatar.provenance.get("faces", "1"))
         if faces > 1:

@@ -6,6 +6,7 @@ descriptor 2, past any log level. Among them a user does not find the one line t
 
 from __future__ import annotations
 
+import faulthandler
 import os
 import re
 import sys
@@ -34,9 +35,11 @@ def without_native_chatter() -> Iterator[None]:
     direct = os.fdopen(os.dup(terminal), "w", buffering=1, errors="backslashreplace")
     if before is sys.__stderr__:  # else somebody captures it, in a test for instance
         sys.stderr = direct
+    faulthandler.enable(direct)  # should native code crash, its last lines may be stuck in the filter
     try:
         yield
     finally:
+        faulthandler.disable()
         sys.stderr = before
         direct.close()
         os.dup2(terminal, _STDERR)  # closes the pipe's last end here, which ends the reader

@@ -38,7 +38,7 @@ from avatar_core.models.motion_encoder import ActivationSolver
 from avatar_core.models.networks import MotionNetworks
 from avatar_core.models.retarget import Retargeter
 from avatar_core.motion import HeadPose, Motion
-from avatar_core.rendering import create
+from avatar_core.rendering import create, warm_up
 from avatar_core.rendering.compose import composite
 from avatar_core.tracking.face_model import FaceModel
 from avatar_core.tracking.neutral import NeutralEstimator
@@ -110,6 +110,11 @@ class AvatarEngine:
             raise WeightsError(f"{folder}: no such weights folder. Run from the repository or name the folder.")
         networks = MotionNetworks.load(folder / "motion.safetensors")
         return cls(networks, FaceModel.load(folder / "face_model.safetensors"), device)
+
+    def warm_up(self, progress: Progress | None = None) -> None:
+        """Load the compiled kernels; the first start on a machine compiles them, which takes some ten seconds."""
+        with self._compute:
+            warm_up(progress)
 
     def encode(self, photo: Photo | Sequence[Photo], progress: Progress | None = None) -> Avatar:
         """Build an avatar of the largest face in a photo.

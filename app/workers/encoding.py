@@ -42,6 +42,7 @@ class EncodingWorker(Worker):
         self._deliver = deliver
         self._requests: LatestSlot[tuple[Path, int]] = LatestSlot()
         self._newest = 0
+        self._warm = False
 
     def request(self, path: str) -> None:
         """Encode the photo, or load the saved avatar, at ``path``."""
@@ -64,6 +65,9 @@ class EncodingWorker(Worker):
             self.progress = None
 
     def _load(self, path: Path, sequence: int) -> None:
+        if not self._warm:
+            self._engine.warm_up(progress=lambda stage, done: self._report(sequence, stage, done))
+            self._warm = True
         began = time.monotonic()
         if path.suffix.lower() == AVATAR_ENDING:
             avatar = self._engine.load_avatar(path)

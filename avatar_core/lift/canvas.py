@@ -32,6 +32,10 @@ BOX_SCALE = 2.75
 CENTRE_SHIFT = 0.12
 """The crop's centre lies this share of the way from the eyes to the mouth: hair above needs more room than below."""
 
+EDGE_SHARE = 0.004  # of the photo's side
+BLURS, BLUR_SLOPE, BLUR_SIDE = (2.0, 5.0, 12.0, 28.0), 2.0, 5.0
+"""Standard deviations in pixels; how many of them outside the photo each blur begins to count; side of its window."""
+
 _MAX_SHRINK = 0.7  # below this scale the photo is averaged down before it is resampled
 _RIGHT_EYE_CORNERS, _LEFT_EYE_CORNERS = (33, 133), (263, 362)
 Value = TypeVar("Value", bound=np.generic)
@@ -49,7 +53,7 @@ class Canvas:
 
 
 def cut_canvas(image: NDArray[np.uint8], landmarks: NDArray[np.floating]) -> Canvas:
-    """The canvas round the face; outside the photo its border pixels are repeated."""
+    """The canvas round the face; outside the photo its border goes on, ever more blurred."""
     points = np.asarray(landmarks, np.float64)
     centre, side = _crop_square(points)
     scale = CROP_SIZE / side
@@ -58,6 +62,8 @@ def cut_canvas(image: NDArray[np.uint8], landmarks: NDArray[np.floating]) -> Can
     to_crop[:, 2] = CROP_SIZE / 2 - scale * centre
     offset = np.array([MARGIN_LEFT, MARGIN_TOP])
     picture, valid = _resample(image, scale, to_crop[:, 2] + offset)
+    if not valid.all():
+        picture = _soften(picture, valid)
     placed = points.copy()
     placed[:, :2] = scale * points[:, :2] + to_crop[:, 2] + offset
     placed[:, 2] *= scale
@@ -78,10 +84,10 @@ def _resample(
     image: NDArray[np.uint8], scale: float, shift: NDArray[np.float64]
 ) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
     """Canvas picture and validity: canvas = scale * photo + shift, on coordinates with pixel centres at .5."""
-    height, width = image.shape[:2]
+    first, last = _usable(np.array(image.shape[1::-1]), scale, shift)
     pad = 4.0 / scale + 4
-    low = np.clip(np.floor(-shift / scale - pad), 0, [width - 1, height - 1]).astype(int)
-    high = np.clip(np.ceil((CANVAS_SIZE - shift) / scale + pad), low + 1, [width, height]).astype(int)
+    low = np.clip(np.floor(-shift / scale - pad), first, last - 1).astype(int)
+    high = np.clip(np.ceil((CANVAS_SIZE - shift) / scale + pad), low + 1, last).astype(int)
     window = np.ascontiguousarray(image[low[1] : high[1], low[0] : high[0]])
     window_scale, window_shift = np.array([scale, scale]), shift + scale * low
     if scale < _MAX_SHRINK:
@@ -95,8 +101,30 @@ def _resample(
     picture = cv2.warpAffine(window, affine, size, flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
     xs = (np.arange(CANVAS_SIZE) + 0.5 - shift[0]) / scale
     ys = (np.arange(CANVAS_SIZE) + 0.5 - shift[1]) / scale
-    valid = ((ys >= 0) & (ys <= height))[:, None] & ((xs >= 0) & (xs <= width))[None, :]
+    valid = ((ys >= first[1]) & (ys <= last[1]))[:, None] & ((xs >= first[0]) & (xs <= last[0]))[None, :]
     return picture.astype(np.uint8), valid
+
+
+def _usable(
+    size: NDArray[np.signedinteger], scale: float, shift: NDArray[np.float64]
+) -> tuple[NDArray[np.signedinteger], NDArray[np.signedinteger]]:
+    """First (2,) and last (2,) pixel of the photo to use, x and y: where the canvas goes on beyond the photo, its
+    outermost pixels are left out, which scans and crops often leave white or black."""
+    edge = np.maximum(1, np.round(EDGE_SHARE * size)).astype(int)
+    first = np.where((shift > 0) & (size > 4 * edge), edge, 0)
+    last = np.where((scale * size + shift < CANVAS_SIZE) & (size > 4 * edge), size - edge, size)
+    return first, last
+
+
+def _soften(picture: NDArray[np.uint8], valid: NDArray[np.bool_]) -> NDArray[np.uint8]:
+    """What lies outside the photo, blurred the more the farther out: repeated border pixels would show as streaks."""
+    distance = cv2.distanceTransform((~valid).astype(np.uint8), cv2.DIST_L2, 5)
+    result = picture.astype(np.float32)
+    for sigma in BLURS:
+        share = np.clip(distance / (BLUR_SLOPE * sigma) - 0.5, 0, 1)[..., None]
+        side = int(BLUR_SIDE * sigma) | 1
+        result += (cv2.stackBlur(result, (side, side)) - result) * share
+    return np.round(result).astype(np.uint8)
 
 
 def inner_crop(values: NDArray[Value]) -> NDArray[Value]:

@@ -9,10 +9,10 @@ from __future__ import annotations
 from dataclasses import dataclass, fields
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from avatar_core.lift.canvas import UNITS_PER_PIXEL
+from avatar_core.rendering.jit import kernel
 
 SIGMA_PER_STEP = 0.6
 """Standard deviation over sample spacing: less shows moire once the surface stretches, more blurs the photo."""
@@ -60,7 +60,7 @@ def join(layers: list[Layer]) -> Layer:
     return Layer(**{f.name: np.concatenate([getattr(layer, f.name) for layer in layers]) for f in fields(Layer)})
 
 
-@njit(cache=True)
+@kernel()
 def _difference(points, mask, stride, jump, rest, limit):
     """Steps to the right and upwards neighbours, (H, W, 3) each; ``rest`` is the step where no neighbour exists and
     ``limit`` the longest one."""

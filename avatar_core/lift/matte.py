@@ -26,6 +26,7 @@ COLOUR_SHARE = 0.85
 SKIN_SPREAD = 0.14  # RGB distance from the face's median colour that still counts as skin
 OWN_FROM, OWN_FULLY = 0.5, 0.88  # coverage between which a rim pixel's colour is trusted to be the person's
 FACE_INSET = 11  # pixels, twice what the mesh may reach over the face's edge
+FADE_OUTSIDE = 110.0  # pixels beyond the photo's edge where the person has faded out
 FAINT = 0.02  # coverage below which a pixel gets no Gaussian
 CORE_COVERAGE = 0.97  # above it a pixel's own colour is the person's
 
@@ -78,7 +79,9 @@ def _coverage(canvas: Canvas, face: NDArray[np.bool_]) -> NDArray[np.float32]:
     keep = np.zeros(int(component.max()) + 1, bool)
     keep[np.unique(component[face & (alpha > 0.15)])] = True
     keep[0] = False
-    return alpha * keep[component]
+    outside = cv2.distanceTransform((~canvas.valid).astype(np.uint8), cv2.DIST_L2, 5)
+    share = np.clip(outside / FADE_OUTSIDE, 0, 1)
+    return np.asarray(alpha * keep[component] * (1 - share * share * (3 - 2 * share)), np.float32)
 
 
 def _dot(first: NDArray[np.float32], second: NDArray[np.float32]) -> NDArray[np.float32]:

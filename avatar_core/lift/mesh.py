@@ -11,13 +11,13 @@ from itertools import pairwise
 
 import cv2
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from avatar_core.rendering.jit import kernel
 from avatar_core.tracking.topology import INNER_LIPS, LEFT_EYE_RING, RIGHT_EYE_RING, TRIANGLES
 
 
-@njit(cache=True)
+@kernel()
 def _draw(points, triangles, size):
     """Index (-1 outside) and barycentric weights of the nearest triangle at each pixel centre."""
     index = -np.ones((size, size), np.int32)

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import cv2
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
+
+from avatar_core.rendering.jit import kernel
 
 HEAD, BODY = 1, 2
 """Unknown pixels."""
@@ -21,7 +22,7 @@ _COARSE_SWEEPS, _SWEEPS = 150, 28
 _OVERRELAXATION = 1.7
 
 
-@njit(cache=True, fastmath=True)
+@kernel()
 def _relax(field, role, rhs, coupling, sweeps, omega):
     """Red-black successive over-relaxation of ``field`` (H, W) in place."""
     rows, columns = field.shape
@@ -55,7 +56,7 @@ def _relax(field, role, rhs, coupling, sweeps, omega):
                         field[y, x] += omega * ((total - rhs[y, x]) / weights - field[y, x])
 
 
-@njit(cache=True)
+@kernel()
 def _coarsen(role, value):
     """Role by majority of 2 x 2 pixels (fixed wins a tie), value by the mean of the pixels of that role."""
     rows, columns = role.shape[0] // 2, role.shape[1] // 2

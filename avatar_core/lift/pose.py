@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -30,6 +31,7 @@ HEAD_CENTRE = np.array([0.0, -0.30, -0.60])
 PIVOT = np.array([0.0, -0.80, -0.75])
 """Canonical point the head turns about: the base of the skull."""
 OPEN_MOUTH = 0.1  # inner lip gap in inter-ocular distances from which the chin's landmarks are distrusted
+JAW_FRINGE = 0.03  # inter-ocular distances: the mesh's outline runs a little inside of the jaw's
 LIP_SEAM = 2.2  # pixels of mean gap below which the mouth counts as shut: what lies between is the lips' own shadow
 
 
@@ -91,7 +93,7 @@ def place_face(canvas: Canvas, face_model: FaceModel) -> FacePlacement:
         mesh=mesh,
         eyes=eyes,
         mouth=_mouth_opening(landmarks, size),
-        body=_body_region(landmarks, size) & ~mesh.inside,
+        body=_body_region(landmarks, size) & ~_grown(mesh.inside, JAW_FRINGE * to_head.scale / UNITS_PER_PIXEL),
     )
 
 
@@ -102,6 +104,11 @@ def _mouth_opening(landmarks: NDArray[np.float64], size: int) -> NDArray[np.bool
     if opening.sum() < LIP_SEAM * width:
         return np.zeros_like(opening)
     return opening
+
+
+def _grown(region: NDArray[np.bool_], reach: float) -> NDArray[np.bool_]:
+    """``region`` and what lies within ``reach`` pixels of it."""
+    return np.asarray(cv2.distanceTransform((~region).astype(np.uint8), cv2.DIST_L2, 5) <= reach)
 
 
 def _body_region(landmarks: NDArray[np.float64], size: int) -> NDArray[np.bool_]:

@@ -11,8 +11,13 @@ from numpy.typing import NDArray
 
 from avatar_core.avatar import PART_NAMES
 from avatar_core.lift.canvas import CROP_SIZE, MARGIN_LEFT, MARGIN_TOP, pixel_grid, unproject
-from avatar_core.lift.coordinates import Registration, body_expression_weight, body_part, neck_weight
-from avatar_core.lift.fill import push_pull
+from avatar_core.lift.coordinates import (
+    Registration,
+    body_expression_weight,
+    body_part,
+    neck_weight,
+)
+from avatar_core.lift.fill import nearest, push_pull
 from avatar_core.lift.layer import Layer, join, surface_steps
 from avatar_core.lift.matte import FAINT, Matte
 from avatar_core.lift.pose import FacePlacement
@@ -22,6 +27,9 @@ from avatar_core.tracking.topology import CHIN, LEFT_MOUTH_CORNER, RIGHT_MOUTH_C
 BEHIND_JAW = 0.4  # inter-ocular distances that the body goes on behind head and hair
 THROAT_SHADE = 0.7  # high up behind the chin
 THROAT_BAND = 0.3  # inter-ocular distances below the jaw where the throat's colour is looked for
+MESH_CLEARANCE, CLEARANCE_RAMP = 0.15, 0.12
+"""How far the hidden throat stays behind the face, and over which distance from its edge that is reached."""
+THROAT_CONTACT = 0.2  # how far behind the jaw the hidden throat moves with the edge of the visible one
 FOLD_LENGTH, FOLD_START, FOLD_SHARE = 0.2, 6.0, 0.75
 """How far in from the rim its texture is taken (inter-ocular distances; the first pixels are soft), and how much of
 it is used."""
@@ -43,10 +51,11 @@ def build_body(surfaces: Surfaces, matte: Matte, face: FacePlacement, registered
     x, y = pixel_grid()
     visible = (matte.alpha > FAINT) & face.body
     hidden, column = _behind_head(visible, matte, face, x, y)
-    height = np.where(hidden, _hidden_height(surfaces, face, column, y), surfaces.body)
-    points = unproject(x, y, height)
+    points = unproject(x, y, np.where(hidden, _hidden_height(surfaces, visible, face, column, y), surfaces.body))
     colour = np.where(hidden[..., None], _hidden_colour(visible, column, matte, face, y), matte.foreground)
     coverage = np.where(hidden, np.float32(1), matte.alpha)
+    canonical_map = face.to_head.invert(points).astype(np.float32)
+    u_map = _body_u(canonical_map, visible, hidden, registered, face)
     region = visible | hidden
     inner = np.zeros_like(region)
     inner[MARGIN_TOP : MARGIN_TOP + CROP_SIZE, MARGIN_LEFT : MARGIN_LEFT + CROP_SIZE] = True
@@ -54,9 +63,7 @@ def build_body(surfaces: Surfaces, matte: Matte, face: FacePlacement, registered
     for mask, stride in ((inner, 1), (~inner, MARGIN_STRIDE)):
         across, upward = surface_steps(points, region, stride)
         chosen = region & mask & _lattice(stride)
-        canonical = face.to_head.invert(points[chosen]).astype(np.float32)
-        free = hidden[chosen][:, None]
-        u = np.where(free, canonical + registered.offset[chosen], registered.outside(canonical, chosen))
+        canonical, u = canonical_map[chosen], u_map[chosen]
         moves = body_expression_weight(u, registered.distance[chosen])
         layers.append(
             Layer(
@@ -78,7 +85,10 @@ def build_body(surfaces: Surfaces, matte: Matte, face: FacePlacement, registered
 def build_back(surfaces: Surfaces, matte: Matte, face: FacePlacement, registered: Registration) -> Layer:
     """The far side of the person, with the silhouette's colours pushed inwards."""
     x, y = pixel_grid()
+    visible = (matte.alpha > FAINT) & face.body
+    hidden, column = _behind_head(visible, matte, face, x, y)
     front = np.where(face.body, surfaces.body, surfaces.head)
+    front = np.where(hidden, _hidden_height(surfaces, visible, face, column, y), front)
     points = unproject(x, y, np.minimum(surfaces.back, front - BACK_CLEARANCE * face.eye_distance))
     opaque = (matte.alpha > 0.9).astype(np.uint8)
     solid = cv2.erode(opaque, np.ones((BACK_INSET, BACK_INSET), np.uint8)) > 0
@@ -166,12 +176,37 @@ def _hidden_colour(
 
 
 def _hidden_height(
-    surfaces: Surfaces, face: FacePlacement, column: NDArray[np.bool_], y: NDArray[np.float32]
+    surfaces: Surfaces,
+    visible: NDArray[np.bool_],
+    face: FacePlacement,
+    column: NDArray[np.bool_],
+    y: NDArray[np.float32],
 ) -> NDArray[np.float32]:
-    clearance = np.where(face.mesh.inside, 0.15 * face.eye_distance, FACE_CLEARANCE)
+    """Heights (S, S) behind the head: the body's own at its edge, then falling back to keep clear of the face."""
+    clearance = np.where(face.mesh.inside, MESH_CLEARANCE * face.eye_distance, FACE_CLEARANCE)
     above_chin = np.clip((face.landmarks[CHIN, 1] - y) / face.eye_distance, 0, 1)
     clearance = np.where(column, clearance + 0.5 * above_chin * face.eye_distance, clearance)
+    clearance *= np.clip(_distance_from(visible) / (CLEARANCE_RAMP * face.eye_distance), 0.1, 1)
     return np.minimum(surfaces.body, surfaces.head - clearance).astype(np.float32)
+
+
+def _body_u(
+    canonical: NDArray[np.float32],
+    visible: NDArray[np.bool_],
+    hidden: NDArray[np.bool_],
+    registered: Registration,
+    face: FacePlacement,
+) -> NDArray[np.float32]:
+    """u (S, S, 3): what is hidden moves as the body's edge does next to it, so that nothing tears open there."""
+    u = registered.outside(canonical, slice(None))
+    share = np.exp(-((_distance_from(visible) / (THROAT_CONTACT * face.eye_distance)) ** 2))[..., None]
+    behind = (canonical + registered.offset) * (1 - share) + nearest(u, visible) * share
+    return np.where(hidden[..., None], behind, u).astype(np.float32)
+
+
+def _distance_from(region: NDArray[np.bool_]) -> NDArray[np.float32]:
+    """(S, S) pixels to the nearest pixel of ``region``."""
+    return np.asarray(cv2.distanceTransform((~region).astype(np.uint8), cv2.DIST_L2, 5), np.float32)
 
 
 def _rim(matte: Matte, face: FacePlacement, distance: NDArray[np.float32], y: NDArray[np.float32]) -> NDArray[np.bool_]:

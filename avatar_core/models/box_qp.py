@@ -5,15 +5,16 @@ For a positive definite H the minimum is unique and moves continuously with g, s
 
 from __future__ import annotations
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
+
+from avatar_core.rendering.jit import kernel
 
 SWEEPS = 60
 TOLERANCE = 1e-4
 
 
-@numba.njit(cache=True, fastmath=False)
+@kernel()
 def solve_box_qp(
     hessian: NDArray[np.float64],  # [n, n], symmetric positive definite
     gradient: NDArray[np.float64],  # [n], the linear term g

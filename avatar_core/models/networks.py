@@ -43,7 +43,7 @@ FIRST_RESIDUAL = NAMED_COUNT + GAZE_COUNT
 FORMAT = "gaussian-avatar motion networks"
 VERSION = "1"
 MAX_RESIDUALS = 64
-DESCRIBE_CHUNK = 16384
+DESCRIBE_CHUNK = 4096
 
 
 def default_raw_unit() -> Tensor:

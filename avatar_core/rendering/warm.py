@@ -23,13 +23,14 @@ def kernels_are_cached() -> bool:
 
 
 def warm_up(progress: Progress | None = None) -> None:
-    """Compile all CPU kernels, or load them from the disk cache, by drawing and animating one Gaussian.
+    """Compile all CPU kernels, or load them from the disk cache, by drawing and animating next to nothing.
 
     ``progress`` is told what happens and how much of it is done (0..1). The first start on a machine compiles, which
     takes some ten seconds or more; later ones load within a second.
     """
-    # The animator stands above this package and uses its tools, so it is looked up only when needed.
-    from avatar_core.models.animator_kernels import compile_kernels
+    # Animator and lift stand above this package and use its tools, so they are looked up only when needed.
+    from avatar_core.lift import compile_kernels as compile_lift
+    from avatar_core.models.animator_kernels import compile_kernels as compile_animation
 
     first = not kernels_are_cached()
     verb = "Compiling for this processor (first start only)" if first else "Loading compiled kernels"
@@ -46,5 +47,7 @@ def warm_up(progress: Progress | None = None) -> None:
     composite(rgba, (0, 0, 0))
     composite(rgba, np.zeros((16, 16, 3), np.uint8))
     tell("animation", 0.5)
-    compile_kernels()
+    compile_animation()
+    tell("portrait", 0.8)
+    compile_lift()
     tell("done", 1.0)

@@ -19,11 +19,17 @@ from tests.app.conftest import grey_frames, wait_until, write_video
 REPOSITORY = Path(__file__).resolve().parents[2]
 
 
+def _heed_ctrl_c() -> None:
+    """A shell that runs the tests in the background has its children ignore Ctrl-C; a user's shell has not."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
 def start(*arguments: str, **environment: str) -> "subprocess.Popen[str]":
     settings = {name: value for name, value in os.environ.items() if name not in ("DISPLAY", "WAYLAND_DISPLAY")}
     return subprocess.Popen(
         [sys.executable, str(REPOSITORY / "run_demo.py"), *arguments],
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=settings | environment,
+        preexec_fn=_heed_ctrl_c if os.name == "posix" else None,
     )  # fmt: skip
 
 
