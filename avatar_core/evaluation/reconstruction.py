@@ -50,7 +50,7 @@ def reconstruct(engine: AvatarEngine, path: Path, tile_side: int = 256) -> Recon
         row.append(tile(view, tile_side, f"yaw {yaw}" if pitch == 0 else f"pitch {pitch}"))
     return Reconstruction(
         path.name,
-        psnr(shown, lifted.crop, lifted.matte > 0.5),
+        psnr(shown, lifted.crop, (lifted.matte > 0.5) & lifted.valid),
         ssim(shown, lifted.crop),
         len(avatar),
         float(avatar.provenance["encode_seconds"]),

@@ -46,7 +46,7 @@ class LiftResult:
         landmarks: (478, 3) head space.
         canonical_to_head: (4, 4) similarity; pivot: (3,) head space.
         background: (512, 512, 3) uint8, the picture behind the person; crop: (512, 512, 3) uint8, what was lifted.
-        matte: (512, 512) coverage by the person.
+        matte: (512, 512) coverage by the person; valid: (512, 512) bool, where the photo has pixels.
         image_to_crop: (2, 3) photo pixels to crop pixels, pixel centres at .5.
     """
 
@@ -62,6 +62,7 @@ class LiftResult:
     background: NDArray[np.uint8]
     crop: NDArray[np.uint8]
     matte: NDArray[np.float32]
+    valid: NDArray[np.bool_]
     image_to_crop: NDArray[np.float64]
 
     def __len__(self) -> int:
@@ -121,6 +122,7 @@ def lift(
         background=np.round(255 * np.clip(inner_crop(matte.background), 0, 1)).astype(np.uint8),
         crop=np.ascontiguousarray(inner_crop(canvas.image)),
         matte=matte_crop,
+        valid=np.ascontiguousarray(inner_crop(canvas.valid)),
         image_to_crop=canvas.image_to_crop,
     )
 
