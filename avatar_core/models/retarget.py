@@ -104,6 +104,7 @@ class Retargeter:
         follow[list(UPPER_INNER_LIP)] = 0.0
         follow[lower] = 1.0
         self._follow_lower_lip = follow
+        self._at_rest = self._solve_rest()
 
     def activations(self, motion: Motion | None) -> NDArray[np.float32]:
         """Activations (A,) of ``motion`` on this avatar; None and weight 0 give the photo's own expression."""
@@ -115,13 +116,25 @@ class Retargeter:
         return self.source_activations + np.float32(motion.weight) * (wanted - self.source_activations)
 
     def _from_names(self, motion: Motion) -> NDArray[np.float32]:
-        wanted = np.zeros_like(self.source_activations)
-        wanted[:NAMED_COUNT] = motion.activations * named_gains(motion.gains)
-        wanted[GAZE] = motion.gaze.reshape(-1) * motion.gains.eyes
+        named = motion.activations * named_gains(motion.gains)
         for lid in self._lids:
             full = -eye_opening(self._neutral, lid.ring) / lid.blink_effect  # a blink of 1 shuts these very lids
-            wanted[lid.blink] *= np.clip(full, 0.5, BLINK_LIMIT)
+            named[lid.blink] *= np.clip(full, 0.5, BLINK_LIMIT)
+        wanted = self._at_rest.copy()
+        wanted[:NAMED_COUNT] += named
+        wanted[GAZE] = motion.gaze.reshape(-1) * motion.gains.eyes
         return wanted
+
+    def _solve_rest(self) -> NDArray[np.float32]:
+        """Activations (A,) of the face at rest with its lips shut: what named activations are added to.
+
+        An estimated neutral has its lips a little apart, as faces have on average.
+        """
+        shut = self._with_lip_gap(self._neutral, np.zeros((len(LOWER_INNER_LIP), 3)))
+        wanted = self._solver.solve(
+            (shut - self._landmarks + self._source_motion).astype(np.float32), np.zeros((2, 2), np.float32)
+        )
+        return self._close_lids(wanted, shut)
 
     def _from_landmarks(self, motion: Motion) -> NDArray[np.float32]:
         assert motion.displacement is not None and motion.landmarks is not None
@@ -157,13 +170,18 @@ class Retargeter:
     def _part_lips(
         self, target: NDArray[np.float64], driver: NDArray[np.float64], proportion: float
     ) -> NDArray[np.float64]:
-        """Set the gap between the lips absolutely; the lower lip and what hangs on it give way."""
+        """Set the gap between the lips absolutely."""
         upper, lower = list(UPPER_INNER_LIP), list(LOWER_INNER_LIP)
         gap = (driver[lower] - driver[upper]) * proportion
         size = np.linalg.norm(gap, axis=1, keepdims=True)
         gap *= np.maximum(size - LIP_CONTACT, 0) / np.maximum(size, 1e-6)
-        correction = gap - (target[lower] - target[upper])
-        return target + self._follow_lower_lip[:, None] * correction[self._nearest_lower_lip]
+        return self._with_lip_gap(target, gap)
+
+    def _with_lip_gap(self, landmarks: NDArray[np.float64], gap: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Landmarks (478, 3) whose inner lower lip lies ``gap`` (K, 3) from the upper one; what hangs on it follows."""
+        upper, lower = list(UPPER_INNER_LIP), list(LOWER_INNER_LIP)
+        correction = gap - (landmarks[lower] - landmarks[upper])
+        return landmarks + self._follow_lower_lip[:, None] * correction[self._nearest_lower_lip]
 
     def _set_lids(
         self,

@@ -101,12 +101,26 @@ def test_half_weight_is_half_way(retargeter: Retargeter, face_model: FaceModel) 
     assert np.allclose(half, 0.5 * (full + retargeter.source_activations), atol=1e-6)
 
 
-def test_named_activations_pass_straight_through(retargeter: Retargeter) -> None:
-    motion = Motion.from_activations({"mouthSmile_L": 0.6, "jawOpen": 0.3}, gaze=(0.2, -0.1))
-    values = retargeter.activations(motion)
-    assert values[INDEX["mouthSmile_L"]] == pytest.approx(0.6)
-    assert values[INDEX["jawOpen"]] == pytest.approx(0.3)
-    assert np.allclose(values[GAZE], [0.2, -0.1, 0.2, -0.1])
+def test_named_activations_are_added_to_the_face_at_rest(retargeter: Retargeter) -> None:
+    rest = retargeter.activations(Motion.from_activations({}))
+    wanted = retargeter.activations(
+        Motion.from_activations({"jawOpen": 0.5, "eyeBlink_L": 1.0}, gaze=(0.2, -0.1)).with_gains(Gains(mouth=0.5))
+    )
+    assert wanted[INDEX["jawOpen"]] - rest[INDEX["jawOpen"]] == pytest.approx(0.25)
+    assert 0.5 <= wanted[INDEX["eyeBlink_L"]] - rest[INDEX["eyeBlink_L"]] <= 1.6
+    assert wanted[GAZE].tolist() == pytest.approx([0.2, -0.1, 0.2, -0.1])
+
+
+def test_without_named_activations_the_lips_meet_whatever_the_photo_shows(
+    solver: ActivationSolver, face_model: FaceModel, portrait_neutral: NDArray[np.float64]
+) -> None:
+    photographed = portrait_neutral.copy()
+    photographed[list(LOWER_INNER_LIP), 1] -= 0.06
+    retargeter = Retargeter(solver, face_model.mean, portrait_neutral, photographed)
+    moved = solver.landmark_displacement(retargeter.activations(Motion.from_activations({})))
+    shown = photographed + moved - solver.landmark_displacement(retargeter.source_activations)
+    assert mouth_opening(photographed) > 0.04
+    assert abs(mouth_opening(shown)) < 0.012
 
 
 def test_gains_scale_their_own_region() -> None:
