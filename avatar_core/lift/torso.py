@@ -22,10 +22,11 @@ from avatar_core.lift.layer import Layer, join, surface_steps
 from avatar_core.lift.matte import FAINT, Matte
 from avatar_core.lift.pose import FacePlacement
 from avatar_core.lift.surfaces import Surfaces
-from avatar_core.tracking.topology import CHIN, LEFT_MOUTH_CORNER, RIGHT_MOUTH_CORNER
+from avatar_core.tracking.topology import CHIN
 
 BEHIND_JAW = 0.4  # inter-ocular distances that the body goes on behind head and hair
-THROAT_SHADE = 0.7  # high up behind the chin
+THROAT_SHADE = 0.8  # high up behind the chin
+THROAT_SPREAD = 0.3  # RGB distance from the throat's median colour that still counts as throat
 THROAT_BAND = 0.3  # inter-ocular distances below the jaw where the throat's colour is looked for
 MESH_CLEARANCE, CLEARANCE_RAMP = 0.15, 0.12
 """How far the hidden throat stays behind the face, and over which distance from its edge that is reached."""
@@ -34,7 +35,7 @@ FOLD_LENGTH, FOLD_START, FOLD_SHARE = 0.2, 6.0, 0.75
 """How far in from the rim its texture is taken (inter-ocular distances; the first pixels are soft), and how much of
 it is used."""
 CHEEK_WIDTH = 0.14  # inter-ocular distances beside the face mesh that may still be cheek, not hair
-LOWER_LIP, FOREHEAD = 17, 10
+LOWER_LIP, FOREHEAD, NOSE_BASE = 17, 10, 2
 MARGIN_STRIDE = 3  # outside the default view every third pixel does, both ways
 BACK_CLEARANCE = 0.3  # inter-ocular distances that the far side keeps behind the near one
 BACK_STRIDE = 4
@@ -147,9 +148,8 @@ def _behind_head(
     disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (side, side))
     near = cv2.dilate(visible.astype(np.uint8), disc) > 0
     left, right = face.landmarks[172, 0], face.landmarks[397, 0]
-    mouth = min(face.landmarks[RIGHT_MOUTH_CORNER, 1], face.landmarks[LEFT_MOUTH_CORNER, 1])
-    inset = 0.05 * (right - left)
-    column = (x > left + inset) & (x < right - inset) & (y > mouth) & (y < face.landmarks[CHIN, 1] + face.eye_distance)
+    top, bottom = face.landmarks[NOSE_BASE, 1], face.landmarks[CHIN, 1] + face.eye_distance
+    column = (x > left) & (x < right) & (y > top) & (y < bottom)
     head = (matte.alpha > 0.5) & ~face.body
     hidden = (near | column) & head & ~visible
     return hidden, column & hidden
@@ -166,6 +166,9 @@ def _hidden_colour(
     near_jaw = cv2.dilate(jaw, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (reach, reach))) > 0
     columns = column.any(0)
     throat = core & near_jaw & columns[None, :] & (y > face.landmarks[[172, 397], 1].mean())
+    if throat.any():  # collars and hair are left out
+        usual = np.median(matte.foreground[throat], axis=0)
+        throat &= np.linalg.norm(matte.foreground - usual, axis=-1) < THROAT_SPREAD
     if throat.sum() < 30:
         throat = face.mesh.inside & (y > face.landmarks[LOWER_LIP, 1])
     skin = push_pull(matte.foreground, throat.astype(np.float32))

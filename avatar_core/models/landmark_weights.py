@@ -17,14 +17,14 @@ from avatar_core.tracking.topology import (
     RIGHT_EYE_RING,
 )
 
-LID_WEIGHT, LIP_WEIGHT, BROW_WEIGHT, SKIN_WEIGHT, OUTLINE_WEIGHT = 4.0, 2.5, 0.8, 0.5, 0.08
-SIDE_WEIGHT = 0.15
+LID_WEIGHT, LIP_WEIGHT, BROW_WEIGHT, SKIN_WEIGHT, OUTLINE_WEIGHT = 5.0, 3.0, 1.0, 0.8, 0.15
+SIDE_WEIGHT = 0.4
 _SIDES = (
     127, 234, 93, 132, 58, 454, 323, 361, 288, 356, 227, 447, 137, 366, 177, 401, 215, 435, 345, 116, 143, 372, 34, 264,
 )  # fmt: skip
-AXIS_WEIGHTS = np.array([1.0, 1.0, 0.3])
+AXIS_WEIGHTS = np.array([1.0, 1.0, 0.4])
 """x, y, z: depth is MediaPipe's guess and counts little."""
-LANDMARK_NOISE = 0.01
+LANDMARK_NOISE = 0.006
 """Standard deviation of a landmark of weight 1, tracking noise and what no activation explains, in canonical units."""
 
 

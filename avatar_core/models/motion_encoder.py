@@ -3,10 +3,10 @@
 In: displacement (478, 3) from the person's neutral in canonical units, gaze (2, 2) in radians. Out: activations (A,).
 
 The landmark basis comes from the motion networks themselves: each activation's displacement of the mean face. Bounded
-ridge regression (`box_qp`) with the prior stored in the weights finds the activations; one correction step then takes
-up what the basis, being linear, leaves: the displacement that the networks really produce is compared with the wanted
-one and the difference solved for. The problem is convex, so the answer changes smoothly with the input, and it depends
-on nothing but the input.
+ridge regression (`box_qp`) with the prior stored in the weights finds the activations; a few correction steps then
+take up what the basis, being linear, leaves: the displacement that the networks really produce is compared with the
+wanted one and the difference solved for. The problem is convex, so the answer changes smoothly with the input, and it
+depends on nothing but the input.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from avatar_core.tracking.topology import LANDMARK_COUNT
 
 NAMED_STEP, RESIDUAL_STEP = 0.7, 1.0
 """Amplitudes at which the networks' response is taken as the basis: between a slight and a full expression."""
-FIRST_SWEEPS, CORRECTION_SWEEPS, TOLERANCE = 60, 12, 1e-3
+CORRECTIONS, FIRST_SWEEPS, CORRECTION_SWEEPS, TOLERANCE = 3, 60, 12, 1e-3
 
 
 class ActivationSolver:
@@ -86,9 +86,11 @@ class ActivationSolver:
         linear_term = self._weighted @ wanted.reshape(-1) - self._sparsity
         solution = self._minimise(linear_term, self._start, FIRST_SWEEPS)
         activations[self._linear] = solution
-        remaining = wanted - self._motion.displacement(activations)
-        linear_term = self._weighted @ remaining.reshape(-1) + self._curvature @ solution - self._sparsity
-        activations[self._linear] = self._minimise(linear_term, solution, CORRECTION_SWEEPS)
+        for _ in range(CORRECTIONS):
+            remaining = wanted - self._motion.displacement(activations)
+            linear_term = self._weighted @ remaining.reshape(-1) + self._curvature @ solution - self._sparsity
+            solution = self._minimise(linear_term, solution, CORRECTION_SWEEPS)
+            activations[self._linear] = solution
         return activations
 
     def _minimise(

@@ -33,6 +33,8 @@ LIP_CONTACT = 0.010  # inner lip gap that the detector reports for closed lips, 
 CLOSED_RATIO = 0.28  # eye opening over its neutral that the detector reports for closed lids
 WIDE_RATIO = 1.6
 OPENING_RANGE = (0.18, 0.45)  # eye opening an avatar's neutral is held to: shut or startled photos
+LIKENESS_RANGE = (0.55, 1.5)
+"""The photo's eye opening over the expected one within which it says something about the person."""
 BLINK_LIMIT = 1.6
 WIDE_LIMIT = 1.5
 
@@ -118,7 +120,7 @@ class Retargeter:
     def _from_names(self, motion: Motion) -> NDArray[np.float32]:
         named = motion.activations * named_gains(motion.gains)
         for lid in self._lids:
-            full = -eye_opening(self._neutral, lid.ring) / lid.blink_effect  # a blink of 1 shuts these very lids
+            full = -lid.opening / lid.blink_effect  # a blink of 1 shuts these very lids
             named[lid.blink] *= np.clip(full, 0.5, BLINK_LIMIT)
         wanted = self._at_rest.copy()
         wanted[:NAMED_COUNT] += named
@@ -130,11 +132,12 @@ class Retargeter:
 
         An estimated neutral has its lips a little apart, as faces have on average.
         """
-        shut = self._with_lip_gap(self._neutral, np.zeros((len(LOWER_INNER_LIP), 3)))
-        wanted = self._solver.solve(
-            (shut - self._landmarks + self._source_motion).astype(np.float32), np.zeros((2, 2), np.float32)
-        )
-        return self._close_lids(wanted, shut)
+        target = self._with_lip_gap(self._neutral, np.zeros((len(LOWER_INNER_LIP), 3)))
+        for lid in self._lids:
+            _open_lids(target, lid.ring, lid.opening)
+        wanted_motion = target - self._landmarks + self._source_motion
+        wanted = self._solver.solve(wanted_motion.astype(np.float32), np.zeros((2, 2), np.float32))
+        return self._close_lids(wanted, target)
 
     def _from_landmarks(self, motion: Motion) -> NDArray[np.float32]:
         assert motion.displacement is not None and motion.landmarks is not None
@@ -200,17 +203,23 @@ class Retargeter:
             else:  # how far eyes widen does not depend on how open they are at rest: a difference
                 shown = min(1 + (opening - neutral) / lid.opening, WIDE_RATIO)
             shown = max(1 + (shown - 1) * gains.eyes * gains.expression, 0.0)
-            scale = lid.opening * shown / max(eye_opening(target, ring), 1e-3)
-            for k in range(1, 8):
-                upper, lower = ring[8 - k], ring[8 + k]
-                target[upper] = target[lower] + (target[upper] - target[lower]) * scale
+            _open_lids(target, ring, lid.opening * shown)
         return target
 
     def _lid(self, blink_name: str, wide_name: str, ring: tuple[int, ...]) -> _Lid:
         blink, wide = ACTIVATION_NAMES.index(blink_name), ACTIVATION_NAMES.index(wide_name)
-        opening = float(np.clip(eye_opening(self._neutral, ring), *OPENING_RANGE))
+        opening = self._relaxed_opening(ring)
         shut, widened = self._opening_change(blink, ring), self._opening_change(wide, ring)
         return _Lid(blink, wide, ring, opening, min(shut, -1e-2), max(widened, 1e-2))
+
+    def _relaxed_opening(self, ring: tuple[int, ...]) -> float:
+        """Eye opening at rest: between what a face like this has and what the photo shows, unless that is a blink."""
+        expected = float(np.clip(eye_opening(self._neutral, ring), *OPENING_RANGE))
+        photographed = eye_opening(self._landmarks, ring)
+        low, high = LIKENESS_RANGE
+        if not low * expected < photographed < high * expected:
+            return expected
+        return float(np.sqrt(expected * photographed))
 
     def _opening_change(self, index: int, ring: tuple[int, ...]) -> float:
         """Change of the eye opening that one unit of an activation makes on this avatar."""
@@ -238,6 +247,14 @@ def _philtrum(landmarks: NDArray[np.float64]) -> float:
 
 def _chin_height(landmarks: NDArray[np.float64]) -> float:
     return float(landmarks[0, 1] - landmarks[152, 1])
+
+
+def _open_lids(landmarks: NDArray[np.float64], ring: tuple[int, ...], opening: float) -> None:
+    """Move the upper lid, in place, so that the eye stands open by ``opening``."""
+    scale = opening / max(eye_opening(landmarks, ring), 1e-3)
+    for k in range(1, 8):
+        upper, lower = ring[8 - k], ring[8 + k]
+        landmarks[upper] = landmarks[lower] + (landmarks[upper] - landmarks[lower]) * scale
 
 
 def _signed_opening(landmarks: NDArray[np.floating], ring: tuple[int, ...]) -> float:

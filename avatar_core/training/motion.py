@@ -30,7 +30,7 @@ from avatar_core.training.motion_evaluation import MotionEvaluator
 from avatar_core.training.motion_trainer import MotionTrainer, StepReport
 from avatar_core.training.surface_samples import REGIONS
 
-DEFAULT_STEPS = 16000
+DEFAULT_STEPS = 22000
 SMOKE_STEPS, SMOKE_REPORT_STEPS = 160, 20
 RESIDUAL_COUNT = 20
 CHECKPOINT_SECONDS = 120.0

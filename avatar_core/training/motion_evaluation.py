@@ -172,7 +172,7 @@ class MotionEvaluator:
     def _real_landmarks(self, solver: ActivationSolver) -> dict[str, float]:
         """Distance of the networks' landmarks from the real ones of the held-out clips, px in the image plane."""
         groups = {
-            "face": np.flatnonzero(landmark_weights() >= 0.3),
+            "face": np.flatnonzero(landmark_weights() >= 0.5),
             "lids": np.array(RIGHT_EYE_RING + LEFT_EYE_RING),
             "lips": np.array(INNER_LIPS + OUTER_LIPS),
         }

@@ -18,7 +18,7 @@ from avatar_core.models.landmark_weights import AXIS_WEIGHTS, landmark_weights
 from avatar_core.tracking.topology import MESH_COUNT
 from avatar_core.training.teacher_geometry import EYE_SOCKETS, SKIN, TeacherGeometry
 
-FULL_TRUST = 0.3
+FULL_TRUST = 0.6
 """Landmark weight from which a landmark's residual is taken in full; the sliding outline is faded out."""
 LIP_REACH = 0.17
 """Landmarks this close to the lip line belong to one lip and do not move skin of the other."""

@@ -19,7 +19,7 @@ from avatar_core.tracking.face_model import FaceModel
 from avatar_core.tracking.topology import LOWER_INNER_LIP, UPPER_INNER_LIP
 
 WEIGHTS = Path(__file__).resolve().parents[2] / "weights"
-INNER = landmark_weights() >= 0.3
+INNER = landmark_weights() >= 0.5
 
 
 @pytest.fixture(scope="module")
