@@ -27,7 +27,7 @@ LID_CLEARANCE = 0.014  # inter-ocular distances between the eyeball and the lids
 BALL_SHARE = 0.86  # of the radius: beyond it the sphere turns away so steeply that the socket takes over
 SOCKET_SLOPE = 1.0
 SAMPLE_STEP = 0.5  # pixels
-REACH_UP, REACH_DOWN, REACH_SIDE = 0.15, 0.13, 0.05  # beyond the lid margins, inter-ocular distances
+REACH_UP, REACH_DOWN, REACH_SIDE = 0.15, 0.13, 0.09  # beyond the lid margins, inter-ocular distances
 IRIS_OF_EYE_WIDTH = (0.19, 0.29)
 """Iris radius over the width of the opening: an iris is 12 mm across in an opening of 30 mm."""
 SHADOW_SHARE = 0.72  # of the white's brightness: darker pixels beside the iris are lashes or their shadow
@@ -110,8 +110,8 @@ def _eyeball(
     resting = direction.T + EYEBALL_CENTRES[side]
     count = len(points)
     visible = _sample(opening.astype(np.float32), inner_x, inner_y).reshape(-1)
-    around = cv2.GaussianBlur(opening.astype(np.float32), (0, 0), max(0.03 * face.eye_distance, 1.0))
-    kept = ball | (_sample(around, inner_x, inner_y).reshape(-1) > 0.1)
+    around = cv2.GaussianBlur(opening.astype(np.float32), (0, 0), max(0.04 * face.eye_distance, 1.0))
+    kept = ball | (_sample(around, inner_x, inner_y).reshape(-1) > 0.03)
     layer = Layer(
         position=points,
         across=across.reshape(-1, 3),

@@ -42,7 +42,7 @@ ENAMEL, GUM_COLOUR, TONGUE_COLOUR, SOCKET_COLOUR = (
 )
 REFERENCE_SKIN = np.array([0.93, 0.76, 0.67])  # lit skin under neutral light, to which the colours above belong
 
-SOCKET_RIM = 0.35  # of the bowl's depth: the rest would come out through an opening cheek
+SOCKET_RIM = 0.3  # of the bowl's depth: the rest would come out through an opening cheek
 LIP_CLEARANCE = 0.03  # inter-ocular distances between the lips' inside and the teeth
 SHEET_STEP = 0.8  # pixels between samples
 SMILE_GAP = 0.18  # inter-ocular distances of lip gap up to which visible teeth are nearly all upper ones
@@ -177,8 +177,8 @@ def _tongue() -> Sheet:
 def _socket() -> Sheet:
     """A dark bowl that closes the mouth at the back and the sides."""
     step = 1.6 * SHEET_STEP / 100.0
-    x, y = np.meshgrid(np.arange(-0.35, 0.35, step), np.arange(-0.42, -0.96, -step))
-    bowl = np.sqrt(np.clip(1 - (x / 0.36) ** 2, 0, 1)) * np.sqrt(np.clip(1 - ((y + 0.69) / 0.28) ** 2, 0, 1))
+    x, y = np.meshgrid(np.arange(-0.53, 0.53, step), np.arange(-0.42, -0.96, -step))
+    bowl = np.sqrt(np.clip(1 - (x / 0.54) ** 2, 0, 1)) * np.sqrt(np.clip(1 - ((y + 0.69) / 0.28) ** 2, 0, 1))
     u = np.stack([x, y, 0.10 - 0.60 * bowl], -1)
     shade = 1.0 - 0.65 * bowl
     return u, SOCKET_COLOUR * shade[..., None], bowl > SOCKET_RIM, 0.5

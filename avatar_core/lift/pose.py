@@ -49,6 +49,7 @@ class FacePlacement:
         mesh: the mesh drawn on the canvas, its holes closed.
         eyes: (2, S, S) the openings of the right and left eye; mouth: (S, S) the opening, empty when the mouth is shut.
         body: (S, S) below the jaw line: neck, shoulders, hair that falls on them; not the face.
+        jaw_edge: (S, S) pixels from the mesh in the strip below it that is still jaw, 0 elsewhere.
     """
 
     landmarks: NDArray[np.float64]
@@ -61,6 +62,7 @@ class FacePlacement:
     eyes: NDArray[np.bool_]
     mouth: NDArray[np.bool_]
     body: NDArray[np.bool_]
+    jaw_edge: NDArray[np.float32]
 
     def height_of(self, canonical: NDArray[np.floating]) -> NDArray[np.float64]:
         """Canvas height (pixels towards the viewer) of canonical points (..., 3)."""
@@ -83,6 +85,9 @@ def place_face(canvas: Canvas, face_model: FaceModel) -> FacePlacement:
     canonical, to_head = face_model.canonicalise(head)
     eyes = np.stack([polygon_mask(landmarks[list(ring), :2], size) for ring in (RIGHT_EYE_RING, LEFT_EYE_RING)])
     mesh = draw_mesh(landmarks, size)
+    beyond_mesh = _distance_from(mesh.inside)
+    below = _body_region(landmarks, size) & ~mesh.inside
+    fringe = below & (beyond_mesh <= JAW_FRINGE * to_head.scale / UNITS_PER_PIXEL)
     return FacePlacement(
         landmarks=landmarks,
         head=head,
@@ -93,7 +98,8 @@ def place_face(canvas: Canvas, face_model: FaceModel) -> FacePlacement:
         mesh=mesh,
         eyes=eyes,
         mouth=_mouth_opening(landmarks, size),
-        body=_body_region(landmarks, size) & ~_grown(mesh.inside, JAW_FRINGE * to_head.scale / UNITS_PER_PIXEL),
+        body=below & ~fringe,
+        jaw_edge=np.where(fringe, beyond_mesh, 0).astype(np.float32),
     )
 
 
@@ -106,9 +112,9 @@ def _mouth_opening(landmarks: NDArray[np.float64], size: int) -> NDArray[np.bool
     return opening
 
 
-def _grown(region: NDArray[np.bool_], reach: float) -> NDArray[np.bool_]:
-    """``region`` and what lies within ``reach`` pixels of it."""
-    return np.asarray(cv2.distanceTransform((~region).astype(np.uint8), cv2.DIST_L2, 5) <= reach)
+def _distance_from(region: NDArray[np.bool_]) -> NDArray[np.float32]:
+    """(S, S) pixels to the nearest pixel of ``region``."""
+    return np.asarray(cv2.distanceTransform((~region).astype(np.uint8), cv2.DIST_L2, 5), np.float32)
 
 
 def _body_region(landmarks: NDArray[np.float64], size: int) -> NDArray[np.bool_]:

@@ -35,9 +35,11 @@ WIDE_RATIO = 1.6
 OPENING_RANGE = (0.18, 0.45)  # eye opening an avatar's neutral is held to: shut or startled photos
 LIKENESS_RANGE = (0.55, 1.5)
 """The photo's eye opening over the expected one within which it says something about the person."""
+LIPS_PARTED = 0.35  # jaw opening from which nothing holds the lips together
 BLINK_LIMIT = 1.6
 WIDE_LIMIT = 1.5
 
+_JAW_OPEN = ACTIVATION_NAMES.index("jawOpen")
 _LIP_LINE = -0.715  # canonical height of the lip line
 _EYES = (("eyeBlink_R", "eyeWide_R", RIGHT_EYE_RING), ("eyeBlink_L", "eyeWide_L", LEFT_EYE_RING))
 _EYE_NAMES = ("eyeBlink", "eyeLook", "eyeSquint", "eyeWide", "brow")
@@ -106,7 +108,7 @@ class Retargeter:
         follow[list(UPPER_INNER_LIP)] = 0.0
         follow[lower] = 1.0
         self._follow_lower_lip = follow
-        self._at_rest = self._solve_rest()
+        self._at_rest, self._lips_apart = self._solve_rest(lips_shut=True), self._solve_rest(lips_shut=False)
 
     def activations(self, motion: Motion | None) -> NDArray[np.float32]:
         """Activations (A,) of ``motion`` on this avatar; None and weight 0 give the photo's own expression."""
@@ -122,17 +124,21 @@ class Retargeter:
         for lid in self._lids:
             full = -lid.opening / lid.blink_effect  # a blink of 1 shuts these very lids
             named[lid.blink] *= np.clip(full, 0.5, BLINK_LIMIT)
-        wanted = self._at_rest.copy()
+        parted = min(max(float(named[_JAW_OPEN]), 0.0) / LIPS_PARTED, 1.0)
+        wanted = self._at_rest + np.float32(parted) * (self._lips_apart - self._at_rest)
         wanted[:NAMED_COUNT] += named
         wanted[GAZE] = motion.gaze.reshape(-1) * motion.gains.eyes
         return wanted
 
-    def _solve_rest(self) -> NDArray[np.float32]:
-        """Activations (A,) of the face at rest with its lips shut: what named activations are added to.
+    def _solve_rest(self, lips_shut: bool) -> NDArray[np.float32]:
+        """Activations (A,) of the face at rest, which named activations are added to.
 
-        An estimated neutral has its lips a little apart, as faces have on average.
+        An estimated neutral has its lips a little apart, as faces have on average. That is where an open jaw starts
+        from; without one the lips have to meet.
         """
-        target = self._with_lip_gap(self._neutral, np.zeros((len(LOWER_INNER_LIP), 3)))
+        target = self._neutral.copy()
+        if lips_shut:
+            target = self._with_lip_gap(target, np.zeros((len(LOWER_INNER_LIP), 3)))
         for lid in self._lids:
             _open_lids(target, lid.ring, lid.opening)
         wanted_motion = target - self._landmarks + self._source_motion

@@ -104,9 +104,9 @@ def test_half_weight_is_half_way(retargeter: Retargeter, face_model: FaceModel) 
 def test_named_activations_are_added_to_the_face_at_rest(retargeter: Retargeter) -> None:
     rest = retargeter.activations(Motion.from_activations({}))
     wanted = retargeter.activations(
-        Motion.from_activations({"jawOpen": 0.5, "eyeBlink_L": 1.0}, gaze=(0.2, -0.1)).with_gains(Gains(mouth=0.5))
+        Motion.from_activations({"mouthPucker": 0.5, "eyeBlink_L": 1.0}, gaze=(0.2, -0.1)).with_gains(Gains(mouth=0.5))
     )
-    assert wanted[INDEX["jawOpen"]] - rest[INDEX["jawOpen"]] == pytest.approx(0.25)
+    assert wanted[INDEX["mouthPucker"]] - rest[INDEX["mouthPucker"]] == pytest.approx(0.25)
     assert 0.5 <= wanted[INDEX["eyeBlink_L"]] - rest[INDEX["eyeBlink_L"]] <= 1.6
     assert wanted[GAZE].tolist() == pytest.approx([0.2, -0.1, 0.2, -0.1])
 
@@ -122,6 +122,9 @@ def test_without_named_activations_the_lips_meet_whatever_the_photo_shows(
     shown = photographed + moved - solver.landmark_displacement(retargeter.source_activations)
     gap = (shown[list(UPPER_INNER_LIP), 1] - shown[list(LOWER_INNER_LIP), 1]).max()
     assert mouth_opening(photographed) > 0.04
+    speech = Motion.from_activations({"jawOpen": 0.5})
+    opened = photographed + solver.landmark_displacement(retargeter.activations(speech))
+    assert mouth_opening(opened - solver.landmark_displacement(retargeter.source_activations)) > 0.12
     assert gap < 0.008, "a pixel at the size an avatar is shown"
 
 
