@@ -39,6 +39,8 @@ LOWER_LIP, FOREHEAD, NOSE_BASE = 17, 10, 2
 MARGIN_STRIDE = 3  # outside the default view every third pixel does, both ways
 BACK_CLEARANCE = 0.3  # inter-ocular distances that the far side keeps behind the near one
 BACK_STRIDE = 4
+HIDDEN_STRIDE = 2
+SMALL_PERSON = 130_000  # pixels of the canvas
 BACK_INSET = 9  # pixels, twice the distance the far side keeps from the soft rim
 SKIN_DEVIATION = 2.2  # robust standard deviations from the face's median colour
 RIM_INSET = 0.04  # inter-ocular distances: nearer to the rim some background is left in the colours
@@ -61,7 +63,8 @@ def build_body(surfaces: Surfaces, matte: Matte, face: FacePlacement, registered
     inner = np.zeros_like(region)
     inner[MARGIN_TOP : MARGIN_TOP + CROP_SIZE, MARGIN_LEFT : MARGIN_LEFT + CROP_SIZE] = True
     layers = []
-    for mask, stride in ((inner, 1), (~inner, MARGIN_STRIDE)):
+    hidden_stride = 1 if _is_small(matte) else HIDDEN_STRIDE
+    for mask, stride in ((inner & visible, 1), (inner & ~visible, hidden_stride), (~inner, MARGIN_STRIDE)):
         across, upward = surface_steps(points, region, stride)
         chosen = region & mask & _lattice(stride)
         canonical, u = canonical_map[chosen], u_map[chosen]
@@ -77,7 +80,7 @@ def build_body(surfaces: Surfaces, matte: Matte, face: FacePlacement, registered
                 part=body_part(moves),
                 neck_weight=neck_weight(canonical),
                 expression_weight=moves,
-                seen=visible[chosen] & (stride == 1),
+                seen=visible[chosen] & inner[chosen],
             )
         )
     return join(layers)
@@ -93,8 +96,9 @@ def build_back(surfaces: Surfaces, matte: Matte, face: FacePlacement, registered
     points = unproject(x, y, np.minimum(surfaces.back, front - BACK_CLEARANCE * face.eye_distance))
     opaque = (matte.alpha > 0.9).astype(np.uint8)
     solid = cv2.erode(opaque, np.ones((BACK_INSET, BACK_INSET), np.uint8)) > 0
-    across, upward = surface_steps(points, solid, BACK_STRIDE)
-    chosen = solid & _lattice(BACK_STRIDE)
+    stride = 2 if _is_small(matte) else BACK_STRIDE
+    across, upward = surface_steps(points, solid, stride)
+    chosen = solid & _lattice(stride)
     colour = _back_colour(matte, _rim(matte, face, registered.distance, y), x, y, face.eye_distance)
     canonical = face.to_head.invert(points[chosen]).astype(np.float32)
     count = len(canonical)
@@ -133,6 +137,11 @@ def _back_colour(
     certain = cv2.GaussianBlur(rim.astype(np.float32), (0, 0), 2.0)
     share = FOLD_SHARE * np.clip(2 * cv2.remap(certain, source[0], source[1], cv2.INTER_LINEAR) - 1, 0, 1)
     return np.asarray(smooth * (1 - share[..., None]) + folded * share[..., None], np.float32)
+
+
+def _is_small(matte: Matte) -> bool:
+    """Whether the person covers so little of the canvas that what is hidden gets more Gaussians than usual."""
+    return int((matte.alpha > FAINT).sum()) < SMALL_PERSON
 
 
 def _lattice(stride: int) -> NDArray[np.bool_]:
