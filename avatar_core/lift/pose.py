@@ -18,6 +18,7 @@ from avatar_core.tracking.face_model import FaceModel, image_to_axes_up
 from avatar_core.tracking.neutral import NeutralEstimator
 from avatar_core.tracking.open_mouth import lip_to_chin, repair_open_mouth
 from avatar_core.tracking.topology import (
+    CHIN,
     INNER_LIPS,
     JAW_LINE,
     LEFT_EYE_RING,
@@ -31,6 +32,7 @@ HEAD_CENTRE = np.array([0.0, -0.30, -0.60])
 PIVOT = np.array([0.0, -0.80, -0.75])
 """Canonical point the head turns about: the base of the skull."""
 OPEN_MOUTH = 0.1  # inner lip gap in inter-ocular distances from which the chin's landmarks are distrusted
+FACING = np.radians(8.0)  # a face turned less shows both sides of its jaw
 JAW_FRINGE = 0.03  # inter-ocular distances: the mesh's outline runs a little inside of the jaw's
 LIP_SEAM = 2.2  # pixels of mean gap below which the mouth counts as shut: what lies between is the lips' own shadow
 
@@ -88,6 +90,7 @@ def place_face(canvas: Canvas, face_model: FaceModel) -> FacePlacement:
     beyond_mesh = _distance_from(mesh.inside)
     below = _body_region(landmarks, size) & ~mesh.inside
     fringe = below & (beyond_mesh <= JAW_FRINGE * to_head.scale / UNITS_PER_PIXEL)
+    fringe &= ~_far_side(landmarks, to_head.rotation, size)
     return FacePlacement(
         landmarks=landmarks,
         head=head,
@@ -115,6 +118,14 @@ def _mouth_opening(landmarks: NDArray[np.float64], size: int) -> NDArray[np.bool
 def _distance_from(region: NDArray[np.bool_]) -> NDArray[np.float32]:
     """(S, S) pixels to the nearest pixel of ``region``."""
     return np.asarray(cv2.distanceTransform((~region).astype(np.uint8), cv2.DIST_L2, 5), np.float32)
+
+
+def _far_side(landmarks: NDArray[np.float64], rotation: NDArray[np.float64], size: int) -> NDArray[np.bool_]:
+    """(S, S) beside the chin where a turned face ends at its own silhouette: what lies beyond is not jaw."""
+    yaw = np.arctan2(rotation[0, 2], rotation[2, 2])
+    right_of_chin = np.arange(size)[None, :] + 0.5 > landmarks[CHIN, 0]
+    far = right_of_chin if yaw > 0 else ~right_of_chin
+    return np.broadcast_to(far & (abs(yaw) > FACING), (size, size))
 
 
 def _body_region(landmarks: NDArray[np.float64], size: int) -> NDArray[np.bool_]:
