@@ -22,12 +22,12 @@ _TRANSFORMER_PARTS: _Parts = (
     ("mlp.fc2", "feed_forward.contract"),
 )
 _PYRAMID_BLOCK_PARTS: _Parts = (
-    ("bn1", "half.norm"),
-    ("conv1", "half.conv"),
-    ("bn2", "quarter.norm"),
-    ("conv2", "quarter.conv"),
-    ("bn3", "last_quarter.norm"),
-    ("conv3", "last_quarter.conv"),
+    ("bn1", "first.norm"),
+    ("conv1", "first.conv"),
+    ("bn2", "second.norm"),
+    ("conv2", "second.conv"),
+    ("bn3", "third.norm"),
+    ("conv3", "third.conv"),
     ("downsample.0", "shortcut.norm"),
     ("downsample.2", "shortcut.conv"),
 )

@@ -29,15 +29,15 @@ class PyramidBlock(nn.Module):
 
     def __init__(self, channels_in: int, channels: int) -> None:
         super().__init__()
-        self.half = NormedConv(channels_in, channels // 2)
-        self.quarter = NormedConv(channels // 2, channels // 4)
-        self.last_quarter = NormedConv(channels // 4, channels // 4)
+        self.first = NormedConv(channels_in, channels // 2)
+        self.second = NormedConv(channels // 2, channels // 4)
+        self.third = NormedConv(channels // 4, channels // 4)
         self.shortcut = nn.Identity() if channels_in == channels else NormedConv(channels_in, channels, kernel=1)
 
     def forward(self, x: Tensor) -> Tensor:
-        half = self.half(x)
-        quarter = self.quarter(half)
-        return torch.cat([half, quarter, self.last_quarter(quarter)], dim=1) + self.shortcut(x)
+        half = self.first(x)
+        quarter = self.second(half)
+        return torch.cat([half, quarter, self.third(quarter)], dim=1) + self.shortcut(x)
 
 
 class Hourglass(nn.Module):
@@ -54,8 +54,9 @@ class Hourglass(nn.Module):
         details = []
         for detail, descend in zip(self.detail, self.descend, strict=True):
             details.append(detail(x))
-            x = descend(functional.avg_pool2d(x, 2))
+            x = descend(functional.max_pool2d(x, 2))
         x = self.bottom(x)
         for detail_map, ascend in zip(reversed(details), reversed(self.ascend), strict=True):
-            x = detail_map + functional.interpolate(ascend(x), size=detail_map.shape[2:], mode="nearest")
+            size = (detail_map.shape[2], detail_map.shape[3])
+            x = detail_map + functional.interpolate(ascend(x), size=size, mode="bilinear", align_corners=False)
         return x

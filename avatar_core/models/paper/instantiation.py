@@ -25,7 +25,7 @@ RAY_SIDE = 64  # rays per side
 COARSE, FINE = 24, 24  # samples per ray
 NEAR, FAR = 2.25, 3.5  # depths along a ray, head-space units
 BOX_HALF = 0.5  # the planes span [-0.5, 0.5]^3
-_PDF_FLOOR = 1e-5
+_SMOOTH_FLOOR, _SHARE_FLOOR = 0.01, 1e-5  # of absorption, so that no share of a ray is never looked at
 
 
 @dataclass(frozen=True)
@@ -99,20 +99,25 @@ def sample_planes(planes: Tensor, points: Tensor) -> Tensor:
 
 
 def importance_depths(depths: Tensor, sigma: Tensor) -> Tensor:
-    """(R, 24) depths drawn where ``sigma`` (R, 24) at ``depths`` (R, 24) absorbs light (NeRF's inverse transform)."""
+    """(R, 24) depths drawn where ``sigma`` (R, 24) at ``depths`` (R, 24) absorbs light.
+
+    NeRF's inverse transform over absorption smoothed to its neighbours, as EG3D does it; the uniform numbers are the
+    middles of 24 equal shares, where the reference draws them at random.
+    """
     alpha = 1.0 - torch.exp(-sigma)
-    passed = torch.cumprod(torch.cat([torch.ones_like(alpha[:, :1]), 1.0 - alpha + 1e-10], dim=1), dim=1)
-    weights = (alpha * passed[:, :-1])[:, 1:-1] + _PDF_FLOOR
+    passed = torch.cumprod(1.0 - alpha + 1e-10, dim=1).roll(1, dims=1)
+    passed[:, 0] = 1.0
+    widest = functional.max_pool1d((alpha * passed)[:, None], 2, 1, padding=1)
+    weights = functional.avg_pool1d(widest, 2, 1)[:, 0, 1:-1] + _SMOOTH_FLOOR + _SHARE_FLOOR
     edges = 0.5 * (depths[:, 1:] + depths[:, :-1])
     share = weights / weights.sum(1, keepdim=True)
     cumulated = torch.cat([torch.zeros_like(share[:, :1]), share.cumsum(1)], dim=1)
     wanted = ((torch.arange(FINE, device=depths.device) + 0.5) / FINE).expand(len(depths), FINE).contiguous()
-    above = torch.searchsorted(cumulated, wanted, right=True).clamp(max=edges.shape[1] - 1)
-    below = (above - 1).clamp(min=0)
-    low, high = cumulated.gather(1, below), cumulated.gather(1, above)
+    above = torch.searchsorted(cumulated, wanted, right=True).clamp(1, edges.shape[1] - 1)
+    low, high = cumulated.gather(1, above - 1), cumulated.gather(1, above)
     span = high - low
-    part = (wanted - low) / torch.where(span < _PDF_FLOOR, torch.ones_like(span), span)
-    start, end = edges.gather(1, below), edges.gather(1, above)
+    part = (wanted - low) / torch.where(span < _SHARE_FLOOR, torch.ones_like(span), span)
+    start, end = edges.gather(1, above - 1), edges.gather(1, above)
     return start + part * (end - start)
 
 

@@ -46,8 +46,8 @@ class FaceNetwork(nn.Module):
         x = torch.relu(self.stem_norm(self.stem(crop)))
         x = functional.max_pool2d(self.attention1(self.block1(x)), 2)
         x = self.attention2(self.block3(self.block2(x)))
-        x = torch.relu(self.mix_norm(self.mix(self.top(self.hourglass(x)))))
-        x = torch.relu(self.maps_norm(self.maps(self.attention3(x))))
+        x = self.attention3(self.mix_norm(self.mix(self.top(self.hourglass(x)))))
+        x = torch.relu(self.maps_norm(self.maps(torch.relu(x))))
         return self.code(torch.relu(self.gather(x)).flatten(1))
 
 
