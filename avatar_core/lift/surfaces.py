@@ -25,7 +25,8 @@ from avatar_core.tracking.topology import CHIN, JAW_LINE
 SOFT_RIM = 0.10  # inter-ocular distances: limits the slope at the rim
 RIM_PLANE = -0.78  # canonical z of the widest section of the head
 SHOULDER_PLANE = -0.85
-JAW_SLOPE = 2.5  # how steeply the underside of the jaw goes back
+JAW_SLOPE, JAW_CLEARANCE = 2.5, 2.0
+"""How steeply the underside of the jaw goes back, and how many pixels it stays in front of the neck."""
 JAW_REACH = 0.10  # inter-ocular distances over which the rim leaves the jaw for its plane
 
 CROWN_SWELL, COLLAR_SWELL = 0.95, 0.12  # k above the chin and at the chest
@@ -109,10 +110,12 @@ def build_surfaces(alpha: NDArray[np.float32], face: FacePlacement) -> Surfaces:
     head_map = _smooth_fill(front, head, in_face, face_half)
     body_map = push_pull(front, (solid & body).astype(np.float32))
     head_full = _blend_seam(2 * _double(head_map), mesh_height, face, alpha)
-    under_jaw = nearest(head_full[..., None], inside)[..., 0] - JAW_SLOPE * face.jaw_edge
+    body_full = 2 * _double(body_map)
+    edge = nearest(head_full[..., None], inside)[..., 0]
+    under_jaw = np.maximum(edge - JAW_SLOPE * face.jaw_edge, np.minimum(edge, body_full + JAW_CLEARANCE))
     head_full = np.where(face.jaw_edge > 0, under_jaw, head_full)
     back = _back(face, solid, rim, chin_y, unit)
-    return Surfaces(head_full, 2 * _double(body_map), 2 * _double(back), alpha > 0.5)
+    return Surfaces(head_full, body_full, 2 * _double(back), alpha > 0.5)
 
 
 def _mesh_height(face: FacePlacement) -> NDArray[np.float32]:
