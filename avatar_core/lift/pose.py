@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from avatar_core.lift.canvas import UNITS_PER_PIXEL, Canvas, unproject
 from avatar_core.lift.fill import nearest
+from avatar_core.lift.maps import distance_from
 from avatar_core.lift.mesh import MeshMap, draw_mesh, polygon_mask
 from avatar_core.tracking.align import Similarity
 from avatar_core.tracking.face_model import FaceModel, image_to_axes_up
@@ -89,7 +90,7 @@ def place_face(canvas: Canvas, face_model: FaceModel) -> FacePlacement:
     canonical, to_head = face_model.canonicalise(head)
     eyes = np.stack([polygon_mask(landmarks[list(ring), :2], size) for ring in (RIGHT_EYE_RING, LEFT_EYE_RING)])
     mesh = draw_mesh(landmarks, size)
-    beyond_mesh = _distance_from(mesh.inside)
+    beyond_mesh = distance_from(mesh.inside)
     below = _body_region(landmarks, size) & ~mesh.inside
     fringe = below & (beyond_mesh <= JAW_FRINGE * to_head.scale / UNITS_PER_PIXEL)
     fringe &= ~_far_side(landmarks, to_head.rotation, size) & _like_edge(canvas.image, mesh.inside)
@@ -115,11 +116,6 @@ def _mouth_opening(landmarks: NDArray[np.float64], size: int) -> NDArray[np.bool
     if opening.sum() < LIP_SEAM * width:
         return np.zeros_like(opening)
     return opening
-
-
-def _distance_from(region: NDArray[np.bool_]) -> NDArray[np.float32]:
-    """(S, S) pixels to the nearest pixel of ``region``."""
-    return np.asarray(cv2.distanceTransform((~region).astype(np.uint8), cv2.DIST_L2, 5), np.float32)
 
 
 def _far_side(landmarks: NDArray[np.float64], rotation: NDArray[np.float64], size: int) -> NDArray[np.bool_]:

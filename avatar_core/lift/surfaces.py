@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from avatar_core.lift import poisson
 from avatar_core.lift.canvas import UNITS_PER_PIXEL
 from avatar_core.lift.fill import nearest, push_pull
+from avatar_core.lift.maps import smoothstep
 from avatar_core.lift.pose import FacePlacement
 from avatar_core.tracking.topology import CHIN, JAW_LINE
 
@@ -46,13 +47,11 @@ class Surfaces:
 
     Args:
         head: face, ears, hair; body: neck and clothes, going on behind the jaw; back: the far side.
-        solid: (S, S) where the person is more opaque than not.
     """
 
     head: NDArray[np.float32]
     body: NDArray[np.float32]
     back: NDArray[np.float32]
-    solid: NDArray[np.bool_]
 
 
 def _compress(height: NDArray[np.floating], soft: float) -> NDArray[np.float32]:
@@ -115,7 +114,7 @@ def build_surfaces(alpha: NDArray[np.float32], face: FacePlacement) -> Surfaces:
     under_jaw = np.maximum(edge - JAW_SLOPE * face.jaw_edge, np.minimum(edge, body_full + JAW_CLEARANCE))
     head_full = np.where(face.jaw_edge > 0, under_jaw, head_full)
     back = _back(face, solid, rim, chin_y, unit)
-    return Surfaces(head_full, body_full, 2 * _double(back), alpha > 0.5)
+    return Surfaces(head_full, body_full, 2 * _double(back))
 
 
 def _mesh_height(face: FacePlacement) -> NDArray[np.float32]:
@@ -150,7 +149,7 @@ def _coupling(face: FacePlacement, shape: tuple[int, ...]) -> NDArray[np.float32
     top = 0.5 * (face.landmarks[JAW_LINE[1], 1] + face.landmarks[JAW_LINE[-2], 1]) / 2
     bottom = 0.5 * (face.landmarks[JAW_LINE[5], 1] + face.landmarks[JAW_LINE[-6], 1]) / 2
     share = np.clip((bottom - rows) / max(bottom - top, 1.0), 0, 1)
-    return np.broadcast_to(share * share * (3 - 2 * share), shape).astype(np.float32)
+    return np.broadcast_to(smoothstep(share), shape)
 
 
 def _neck(face: FacePlacement, shape: tuple[int, ...]) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:

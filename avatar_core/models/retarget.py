@@ -127,7 +127,10 @@ class Retargeter:
         parted = min(max(float(named[_JAW_OPEN]), 0.0) / LIPS_PARTED, 1.0)
         wanted = self._at_rest + np.float32(parted) * (self._lips_apart - self._at_rest)
         wanted[:NAMED_COUNT] += named
-        wanted[GAZE] = motion.gaze.reshape(-1) * motion.gains.eyes
+        upper = self._solver.upper.copy()
+        upper[[lid.blink for lid in self._lids]] = BLINK_LIMIT
+        wanted[:NAMED_COUNT] = np.clip(wanted[:NAMED_COUNT], 0.0, upper[:NAMED_COUNT])
+        wanted[GAZE] = np.clip(motion.gaze.reshape(-1) * motion.gains.eyes, -upper[GAZE], upper[GAZE])
         return wanted
 
     def _solve_rest(self, lips_shut: bool) -> NDArray[np.float32]:
