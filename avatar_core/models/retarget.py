@@ -26,8 +26,9 @@ from avatar_core.tracking.topology import (
 
 BROW_GAIN = 1.25
 MOUTH_WIDTH_GAIN = 1.10
+MOUTH_OPENING_GAIN = 1.12
 DEPTH_GAIN = 0.8  # MediaPipe's depth is the noisiest coordinate
-"""Gains found by detecting landmarks on the render again: without them brows and mouth width come out too small."""
+"""Gains found by detecting landmarks on the render again: without them brows and mouth come out too small."""
 
 LIP_CONTACT = 0.010  # inner lip gap that the detector reports for closed lips, inter-ocular distances
 CLOSED_RATIO = 0.28  # eye opening over its neutral that the detector reports for closed lids
@@ -186,7 +187,7 @@ class Retargeter:
         upper, lower = list(UPPER_INNER_LIP), list(LOWER_INNER_LIP)
         gap = (driver[lower] - driver[upper]) * proportion
         size = np.linalg.norm(gap, axis=1, keepdims=True)
-        gap *= np.maximum(size - LIP_CONTACT, 0) / np.maximum(size, 1e-6)
+        gap *= MOUTH_OPENING_GAIN * np.maximum(size - LIP_CONTACT, 0) / np.maximum(size, 1e-6)
         return self._with_lip_gap(target, gap)
 
     def _with_lip_gap(self, landmarks: NDArray[np.float64], gap: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -56,5 +56,5 @@ def test_missing_and_damaged_files_are_named(face_model: FaceModel, tmp_path: Pa
     with pytest.raises(WeightsError, match=r"bad\.safetensors"):
         FaceModel.load(tmp_path / "bad.safetensors")
     FaceModel(**{**vars(face_model), "mean": np.zeros((3, 3))}).save(tmp_path / "shape.safetensors")
-    with pytest.raises(WeightsError, match=r"mean is \(3, 3\)"):
+    with pytest.raises(WeightsError, match=r"mean has shape \(3, 3\)"):
         FaceModel.load(tmp_path / "shape.safetensors")
