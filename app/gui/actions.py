@@ -31,7 +31,7 @@ class Actions:
 
     def __init__(self, session: Session, dialogs: FileDialogs, output_folder: Path) -> None:
         self._session, self._dialogs, self._output_names = session, dialogs, OutputNames(output_folder)
-        self._last_folder = Path.home()
+        self._last_folder = expand("~")
         self._notices: list[Notice] = []
         self.mesh_shown = False
 
