@@ -19,6 +19,7 @@ from app.background import parse_background
 from app.config import AppConfig, load_config
 from app.errors import ConfigError
 from app.native_chatter import without_native_chatter
+from app.user_paths import expand
 from avatar_core.errors import AvatarError
 
 BAD_INPUT = 2
@@ -132,7 +133,7 @@ def _print_cameras() -> int:
 def _source(config: AppConfig) -> Path:
     from app.bundled import bundled_portrait
 
-    return bundled_portrait() if config.source is None else Path(config.source).expanduser()
+    return bundled_portrait() if config.source is None else expand(config.source)
 
 
 def _headless(given: argparse.Namespace, config: AppConfig) -> int:
@@ -166,7 +167,7 @@ def _window(config: AppConfig) -> int:
     from avatar_core.engine import AvatarEngine
 
     source = _source(config)
-    engine = AvatarEngine.from_pretrained(config.weights or "weights", config.device)
+    engine = AvatarEngine.from_pretrained(config.weights_folder, config.device)
     session = Session(engine, config)
 
     def begin() -> None:

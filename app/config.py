@@ -16,8 +16,10 @@ from typing import Any, TypeVar
 import yaml
 
 from app.errors import ConfigError
+from app.user_paths import expand
 
 _MAX_FILE_BYTES = 1 << 20
+_WEIGHTS = "weights"
 _Section = TypeVar("_Section")
 
 
@@ -96,6 +98,11 @@ class AppConfig:
     window: WindowConfig = field(default_factory=WindowConfig)
     controls: ControlsConfig = field(default_factory=ControlsConfig)
 
+    @property
+    def weights_folder(self) -> Path:
+        """Where the networks' weights lie; the engine looks for a relative folder beside the package, too."""
+        return expand(self.weights or _WEIGHTS)
+
 
 def load_config(path: str | os.PathLike[str]) -> AppConfig:
     """The settings in the YAML file at ``path``; what it leaves out keeps its default.
@@ -103,7 +110,7 @@ def load_config(path: str | os.PathLike[str]) -> AppConfig:
     Raises:
         ConfigError: the file cannot be read, is no YAML mapping, or holds an unknown key or a wrong value.
     """
-    file = Path(path)
+    file = expand(path)
     try:
         with file.open("rb") as stream:
             text = stream.read(_MAX_FILE_BYTES + 1)

@@ -6,7 +6,7 @@ import math
 import sys
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,16 +19,16 @@ from app.errors import ConfigError, DriverError
 from app.headless_input import HeadlessInput, InputFrame, open_input
 from app.outputs import check_output
 from app.presence import FacePresence
-from app.process_memory import resident_megabytes
 from app.recorder import VIDEO_ENDINGS, Mp4Writer
 from app.report import StageLog, environment, write_report
 from app.session_types import Background
-from app.workers.encoding import AVATAR_ENDING
+from app.source import face_count, load_source
 from app.workers.rendering import RENDER_STAGES
 from avatar_core.avatar import Avatar
 from avatar_core.camera import Camera
 from avatar_core.engine import AvatarEngine
 from avatar_core.motion import Gains, Motion
+from avatar_core.process_memory import resident_megabytes
 from avatar_core.rendering import kernels_are_cached
 
 TURNTABLE_DEGREES = 35.0  # to each side: one photo shows no more of a head
@@ -84,20 +84,21 @@ def run(job: HeadlessJob, config: AppConfig) -> dict[str, Any]:
     Raises:
         AvatarError: bad input or output; no file is left under the final name.
     """
-    check_output(job.out, VIDEO_ENDINGS)
-    if job.report is not None:
-        check_output(job.report, {".json"})
+    report = None if job.report is None else check_output(job.report, {".json"})
+    job = replace(job, out=check_output(job.out, VIDEO_ENDINGS), report=report)
     background = parse_background(config.background)
     driver_key = PERFORMANCE_KEY if config.driver == "auto" else config.driver
     source = open_input(driver_key, config, job.seconds, job.frames)
-    engine = AvatarEngine.from_pretrained(config.weights or "weights", config.device)
+    engine = AvatarEngine.from_pretrained(config.weights_folder, config.device)
     try:
         print(f"Device: {engine.device_report}")
         if not kernels_are_cached():
             print("Compiling for this processor (first start only), a minute at most ...", flush=True)
         engine.warm_up()
-        avatar, encode_seconds = _load(engine, job.source)
-        faces = int(avatar.provenance.get("faces", "1"))
+        began = time.perf_counter()
+        avatar = load_source(engine, job.source)
+        encode_seconds = time.perf_counter() - began
+        faces = face_count(avatar)
         if faces > 1:
             print(f"{job.source.name}: {faces} faces were found, the largest was taken.")
         stages, counts = StageLog(), _Counts()
@@ -126,16 +127,10 @@ def run(job: HeadlessJob, config: AppConfig) -> dict[str, Any]:
         }
     finally:
         engine.close()
-    if job.report is not None:
-        write_report(job.report, figures)
+    if report is not None:
+        write_report(report, figures)
     print(f"Wrote {written} frames to '{job.out}' ({figures['frames_per_second']} frames per second).")
     return figures
-
-
-def _load(engine: AvatarEngine, source: Path) -> tuple[Avatar, float]:
-    began = time.perf_counter()
-    avatar = engine.load_avatar(source) if source.suffix.lower() == AVATAR_ENDING else engine.encode(source)
-    return avatar, time.perf_counter() - began
 
 
 def _render(
@@ -155,7 +150,7 @@ def _render(
     engine.track.smoothing = controls.smoothing
     presence = FacePresence(config.face)
     held: Motion | None = None
-    writer = Mp4Writer(job.out, source.fps, config.recording, mark=config.synthetic_mark)
+    writer = Mp4Writer(job.out, source.fps, config.recording)
     try:
         for frame in _timed(source, job, stages):
             began = time.perf_counter()
@@ -174,7 +169,7 @@ def _render(
                 stages.add(stage, engine.last_timings.get(stage, 0.0))
             began = time.perf_counter()
             while writer.frames / source.fps <= frame.seconds + _TIME_TOLERANCE:
-                writer.write(picture)
+                writer.write(picture, mark=config.synthetic_mark)
             stages.add("write", 1e3 * (time.perf_counter() - began))
         if not counts.read:
             raise DriverError(

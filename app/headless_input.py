@@ -6,7 +6,6 @@ import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Protocol
 
 import numpy as np
@@ -20,6 +19,7 @@ from app.capture.webcam import Webcam
 from app.config import AppConfig
 from app.errors import DriverError
 from app.session_types import DriverKind
+from app.user_paths import expand
 from avatar_core.motion import Motion
 from avatar_core.performance import motion_at
 
@@ -137,4 +137,4 @@ def open_input(key: str, config: AppConfig, seconds: float | None, frames: int |
     if camera is not None:
         wanted = config.capture
         return WebcamInput(Webcam(camera, width=wanted.width, height=wanted.height, fps=wanted.fps), fps, duration)
-    return ClipInput(open_clip(Path(key).expanduser(), config.capture.image_fps))
+    return ClipInput(open_clip(expand(key), config.capture.image_fps))

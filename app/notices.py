@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import threading
-import time
 from collections import deque
 
 from app.session_types import Notice, NoticeLevel
@@ -29,7 +28,7 @@ class NoticeBoard:
                 if self._told.get(topic) == text:
                     return
                 self._told[topic] = text
-            self._unread.append(Notice(level, text, time.monotonic()))
+            self._unread.append(Notice(level, text))
         _log.log(_LOG_LEVELS[level], text)
 
     def forget(self, topic: str) -> bool:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from PIL import Image, PngImagePlugin
 
 from app.errors import OutputError
+from app.user_paths import expand
 
 _FREE_BYTES = 64 << 20  # below this a disk counts as nearly full
 
@@ -23,7 +24,7 @@ def check_output(path: str | os.PathLike[str], suffixes: Collection[str], free_b
     Raises:
         OutputError: unknown ending, a folder of that name, no such folder, not writable, or too little space.
     """
-    target = Path(path).expanduser()
+    target = expand(path)
     if target.suffix.lower() not in suffixes:
         endings = " or ".join(sorted(suffixes))
         raise OutputError(f"'{target}' cannot be written: its name must end in {endings}.")

@@ -6,6 +6,7 @@ import os
 import queue
 import threading
 import time
+from collections.abc import Callable
 from typing import Any
 
 import cv2
@@ -37,17 +38,15 @@ class Mp4Writer:
         path: ends in .mp4.
         fps: frame rate of the file.
         settings: quality.
-        mark: burn the visible mark into every frame.
 
     Raises:
         OutputError: the file cannot be written there; found before the first frame.
     """
 
-    def __init__(self, path: str | os.PathLike[str], fps: float, settings: RecordingConfig, *, mark: bool) -> None:
+    def __init__(self, path: str | os.PathLike[str], fps: float, settings: RecordingConfig) -> None:
         self.path = check_output(path, VIDEO_ENDINGS, _FREE_BYTES)
         self.frames = 0
         self._temporary = temporary_name(self.path)
-        self._mark = mark
         self._size: tuple[int, int] | None = None
         options = ["-crf", str(settings.crf), "-preset", _X264_PRESET, "-metadata", f"comment={SYNTHETIC_COMMENT}"]
         self._writer: Any = imageio.get_writer(
@@ -55,8 +54,11 @@ class Mp4Writer:
             quality=None, macro_block_size=2, ffmpeg_log_level="error", ffmpeg_params=options,
         )  # fmt: skip
 
-    def write(self, rgb: NDArray[np.uint8]) -> None:
+    def write(self, rgb: NDArray[np.uint8], *, mark: bool) -> None:
         """Append ``rgb`` uint8 (H, W, 3); a frame of another size is scaled to that of the first.
+
+        Args:
+            mark: burn the visible mark into this frame.
 
         Raises:
             OutputError: the encoder stopped, usually because the disk is full.
@@ -67,7 +69,7 @@ class Mp4Writer:
         if (width, height) != self._size:
             rgb = np.asarray(cv2.resize(rgb, self._size, interpolation=cv2.INTER_AREA), np.uint8)
         try:
-            self._writer.append_data(burn_mark(rgb) if self._mark else np.ascontiguousarray(rgb))
+            self._writer.append_data(burn_mark(rgb) if mark else np.ascontiguousarray(rgb))
         except (OSError, RuntimeError) as error:
             self.abandon()
             raise OutputError(f"Recording to '{self.path}' stopped: {_first_line(error)}. Is the disk full?") from error
@@ -116,9 +118,12 @@ class LiveRecorder:
     """Records what is shown at a constant frame rate: each picture stays until the next one, in real time.
 
     `submit` never waits. Trouble ends the recording and becomes a notice.
+
+    Args:
+        mark: asked before each frame, whether the visible mark is burnt into it.
     """
 
-    def __init__(self, path: str, settings: RecordingConfig, notices: NoticeBoard, *, mark: bool) -> None:
+    def __init__(self, path: str, settings: RecordingConfig, notices: NoticeBoard, *, mark: Callable[[], bool]) -> None:
         self._path = path
         self._settings = settings
         self._mark = mark
@@ -155,7 +160,7 @@ class LiveRecorder:
 
     def _run(self) -> None:
         try:
-            writer = Mp4Writer(self._path, self._settings.fps, self._settings, mark=self._mark)
+            writer = Mp4Writer(self._path, self._settings.fps, self._settings)
         except (AvatarError, OSError, RuntimeError) as error:
             self._notices.tell("error", str(error))
             return
@@ -186,7 +191,7 @@ class LiveRecorder:
                     continue
                 current, began = rgb, shown_at
             while began + self._written * period < shown_at:
-                writer.write(current)
+                writer.write(current, mark=self._mark())
                 self._written += 1
             if rgb is not None:
                 current = rgb

@@ -6,28 +6,31 @@ have threads of their own. Methods return at once; trouble becomes a `Notice`.
 
 from __future__ import annotations
 
+import threading
 import time
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 from app.background import parse_background
-from app.capture import PERFORMANCE_KEY, CameraInfo, driver_choices, list_cameras
+from app.camera_watch import CameraWatch
+from app.capture import PERFORMANCE_KEY, CameraInfo, driver_choices
 from app.config import AppConfig
 from app.mark import burn_mark
 from app.notices import NoticeBoard
 from app.outputs import check_output, write_png
-from app.process_memory import resident_megabytes
 from app.recorder import SYNTHETIC_COMMENT, LiveRecorder
 from app.session_types import Controls, DriverChoice, Notice, Preview, ShownFrame, Status, ViewState
+from app.source import AVATAR_SUFFIX
 from app.timing import Samples, StageTimes, percentile
 from app.workers.capture import CaptureWorker, DriverRequest
-from app.workers.encoding import AVATAR_ENDING, EncodingWorker
+from app.workers.encoding import EncodingWorker
 from app.workers.rendering import RENDER_STAGES, RenderingWorker
 from app.workers.tracking import TrackingWorker
 from avatar_core.engine import AvatarEngine
 from avatar_core.errors import AvatarError
 from avatar_core.gaussians import Gaussians
+from avatar_core.process_memory import resident_megabytes
 
 AUTO_DRIVER = "auto"
 STAGES = ("capture", "track", *RENDER_STAGES, "upload")
@@ -35,7 +38,6 @@ STAGES = ("capture", "track", *RENDER_STAGES, "upload")
 _JOIN_SECONDS = 20.0  # longer than any step of any thread
 _HISTORY_PERIOD = 0.5  # seconds between two samples of the history plots
 _HISTORY_LENGTH = 120
-_CAMERA_LIST_SECONDS = 3.0  # how old the list of cameras may become
 
 
 class Session:
@@ -64,8 +66,9 @@ class Session:
         self._recorder: LiveRecorder | None = None
         self._finishing: list[LiveRecorder] = []
         self._files = ThreadPoolExecutor(1, thread_name_prefix="files")
-        self._cameras: list[CameraInfo] = []
-        self._cameras_listed_at = float("-inf")
+        self._cameras = CameraWatch()
+        self._choice = threading.Lock()  # over `_driver_chosen` and the request that follows from it
+        self._driver_chosen = False
         self._closed = False
 
         self._capture = CaptureWorker(config.capture, self._notices, self._stages, lambda: self._controls.paused)
@@ -86,8 +89,8 @@ class Session:
         for worker in self._workers:
             worker.start()
         if self._config.driver == AUTO_DRIVER:
-            self.open_driver(PERFORMANCE_KEY)
-            self._files.submit(self._prefer_webcam)
+            self._capture.request(DriverRequest(PERFORMANCE_KEY))
+            self._cameras.look(self._prefer_webcam)
         else:
             self.open_driver(self._config.driver)
 
@@ -96,6 +99,7 @@ class Session:
         if self._closed:
             return
         self._closed = True
+        self._cameras.close()
         self.stop_recording()
         for worker in self._workers:
             worker.stop()
@@ -127,7 +131,6 @@ class Session:
             device_report=self._engine.device_report,
             render_fps=self._rendering.rate.rate(),
             track_fps=self._tracking.rate.rate(),
-            capture_fps=self._capture.rate.rate(),
             frame_age_ms=percentile(ages, 0.5),
             frame_age_p95_ms=percentile(ages, 0.95),
             stage_ms=self._stages.medians(),
@@ -179,10 +182,6 @@ class Session:
         """Encode the photo at ``path`` (a saved avatar is loaded); the avatar on screen lives on until it is done."""
         self._encoding.request(path)
 
-    def open_avatar(self, path: str) -> None:
-        """Load a saved avatar."""
-        self._encoding.request(path)
-
     def save_avatar(self, path: str) -> None:
         """Save the avatar on screen (.safetensors)."""
         loaded = self._rendering.loaded
@@ -191,7 +190,7 @@ class Session:
             return
 
         def save() -> None:
-            target = check_output(path, {AVATAR_ENDING})
+            target = check_output(path, {AVATAR_SUFFIX})
             loaded.avatar.save(target)
             self._notices.tell("info", f"Avatar saved to '{target}'.")
 
@@ -230,7 +229,9 @@ class Session:
             self._notices.tell("warning", "A recording is running already. Stop it first.")
             return
         self._finishing = [recorder for recorder in self._finishing if recorder.active]
-        self._recorder = LiveRecorder(path, self._config.recording, self._notices, mark=self._controls.synthetic_mark)
+        self._recorder = LiveRecorder(
+            path, self._config.recording, self._notices, mark=lambda: self._controls.synthetic_mark
+        )
         frame = self._last_shown
         if frame is not None:
             self._recorder.submit(frame.rgb, time.monotonic())
@@ -246,23 +247,24 @@ class Session:
 
     def list_drivers(self) -> list[DriverChoice]:
         """The driver menu. Cameras are looked for in the background: a new one shows a call later."""
-        now = time.monotonic()
-        if now - self._cameras_listed_at > _CAMERA_LIST_SECONDS and not self._closed:
-            self._cameras_listed_at = now
-            self._files.submit(self._list_cameras)
-        return driver_choices(self._cameras)
+        return driver_choices(self._cameras.cameras)
 
     def open_driver(self, key: str) -> None:
         """Drive by a `DriverChoice` key, a camera's name, or the path of a video, an image or a folder of images."""
-        self._capture.request(DriverRequest(key))
+        self._choose_driver(DriverRequest(key))
 
     def close_driver(self) -> None:
         """Drive by nothing: the camera goes off and the avatar eases to the photo's own expression."""
-        self._capture.request(DriverRequest(None))
+        self._choose_driver(DriverRequest(None))
 
     def calibrate(self) -> None:
         """Take the driver's present expression and pose as neutral."""
         self._tracking.calibrate()
+
+    def _choose_driver(self, request: DriverRequest) -> None:
+        with self._choice:
+            self._driver_chosen = True
+            self._capture.request(request)
 
     # --- in other threads -------------------------------------------------------------------------------------------
 
@@ -272,13 +274,10 @@ class Session:
         if recorder is not None:
             recorder.submit(frame.rgb, frame.rendered_at)
 
-    def _prefer_webcam(self) -> None:
-        self._list_cameras()
-        if self._cameras and not self._closed and self._capture.state.kind == "performance":
-            self._capture.request(DriverRequest(str(self._cameras[0].index), automatic=True))
-
-    def _list_cameras(self) -> None:
-        self._cameras = list_cameras()
+    def _prefer_webcam(self, cameras: list[CameraInfo]) -> None:
+        with self._choice:
+            if cameras and not self._driver_chosen:
+                self._capture.request(DriverRequest(str(cameras[0].index), automatic=True))
 
     def _in_background(self, work: Callable[[], None]) -> None:
         def guarded() -> None:

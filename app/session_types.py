@@ -54,7 +54,6 @@ class Notice:
 
     level: NoticeLevel
     text: str
-    time: float
 
 
 @dataclass(frozen=True)
@@ -78,7 +77,6 @@ class Preview:
 
     rgb: NDArray[np.uint8]
     landmarks: NDArray[np.float32] | None
-    face_found: bool
     sequence: int
 
 
@@ -124,7 +122,6 @@ class Status:
     device_report: str = ""
     render_fps: float = 0.0
     track_fps: float = 0.0
-    capture_fps: float = 0.0
     frame_age_ms: float = 0.0
     frame_age_p95_ms: float = 0.0
     stage_ms: Mapping[str, float] = field(default_factory=dict)

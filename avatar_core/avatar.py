@@ -28,7 +28,7 @@ class Avatar:
         neck_weight: (N,) in [0, 1]; 1 follows the head's rotation, 0 stays with the body.
         expression_weight: (N,) in [0, 1]; share of the networks' motion: 1 on the face, 0 on clothes and far hair.
         part: (N,) uint8, index into `PART_NAMES`.
-        source_activations: (A,) named activations and residual of the photo's own expression.
+        source_activations: (A,) named activations, gaze angles and residual modes of the photo's own expression.
         landmarks: (478, 3) in head space, the photo's own expression.
         neutral_landmarks: (478, 3) canonical space (unit: inter-ocular distance), expression removed.
         canonical_to_head: (4, 4) similarity: canonical space to head space at the photo's pose.

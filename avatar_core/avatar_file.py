@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +11,7 @@ import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
+from avatar_core.atomic_file import replacing
 from avatar_core.avatar import PART_NAMES, Avatar
 from avatar_core.errors import AvatarFileError
 from avatar_core.models.motion_decoder import FEATURE_SIZE, MOTION_SIZE
@@ -45,15 +45,10 @@ def save_avatar(avatar: Avatar, path: str | os.PathLike[str]) -> None:
     for name in _ARRAYS:
         tensors[name] = torch.from_numpy(np.array(getattr(avatar, name)))
     metadata = {"format": FORMAT, "version": VERSION, "provenance": json.dumps(avatar.provenance)}
-    temporary = None
     try:
-        handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
-        os.close(handle)
-        save_file(tensors, temporary, metadata)
-        os.replace(temporary, target)
+        with replacing(target) as temporary:
+            save_file(tensors, str(temporary), metadata)
     except (OSError, SafetensorError) as error:
-        if temporary is not None and os.path.exists(temporary):
-            os.unlink(temporary)
         raise AvatarFileError(f"{target}: the avatar cannot be written ({error}). Choose another folder.") from error
 
 
@@ -64,9 +59,9 @@ def load_avatar(path: str | os.PathLike[str]) -> Avatar:
         AvatarFileError: missing, damaged, of another format or version, or with impossible shapes or values.
     """
     source = Path(path)
-    if not source.is_file():
-        raise AvatarFileError(f"{source}: no such avatar file. Check the path.")
     try:
+        if not source.is_file():
+            raise AvatarFileError(f"{source}: no such avatar file. Check the path.")
         with safe_open(str(source), framework="pt") as reader:
             metadata = reader.metadata() or {}
             if metadata.get("format") != FORMAT or metadata.get("version") != VERSION:
@@ -80,21 +75,31 @@ def load_avatar(path: str | os.PathLike[str]) -> Avatar:
             tensors = {name: reader.get_tensor(name) for name in (*_TENSORS, *_ARRAYS)}
     except (SafetensorError, OSError) as error:
         raise AvatarFileError(f"{source}: damaged or not an avatar ({error}). Encode the photo again.") from error
-    provenance = json.loads(metadata.get("provenance", "{}"))
-    if not isinstance(provenance, dict):
-        raise AvatarFileError(f"{source}: the provenance is damaged.")
+    for name, values in tensors.items():
+        if values.is_floating_point() and not bool(torch.isfinite(values).all()):
+            raise AvatarFileError(f"{source}: {name} holds values that are not finite; the file is damaged.")
     for name in ("rest", "f", "m", "neck_weight", "expression_weight"):
         tensors[name] = tensors[name].float()
-        if not bool(torch.isfinite(tensors[name]).all()):
-            raise AvatarFileError(f"{source}: {name} holds values that are not finite; the file is damaged.")
+    if float(torch.linalg.det(tensors["canonical_to_head"].double()[:3, :3])) <= 0:
+        raise AvatarFileError(f"{source}: canonical_to_head is no similarity; the file is damaged.")
     if tensors["part"].dtype != torch.uint8 or int(tensors["part"].max()) >= len(PART_NAMES):
         raise AvatarFileError(f"{source}: unknown part labels; the file is damaged.")
     arrays = {name: tensors[name].numpy().astype(kind) for name, kind in _ARRAYS.items()}
     return Avatar(
         **{name: tensors[name] for name in _TENSORS},
         **arrays,
-        provenance={str(key): str(value) for key, value in provenance.items()},
+        provenance=_provenance(source, metadata.get("provenance", "{}")),
     )
+
+
+def _provenance(source: Path, text: str) -> dict[str, str]:
+    try:
+        entries = json.loads(text)
+    except ValueError as error:
+        raise AvatarFileError(f"{source}: the provenance is damaged ({error}). Encode the photo again.") from error
+    if not isinstance(entries, dict):
+        raise AvatarFileError(f"{source}: the provenance is damaged. Encode the photo again.")
+    return {str(key): str(value) for key, value in entries.items()}
 
 
 def _check_shapes(source: Path, shapes: dict[str, tuple[int, ...]]) -> None:

@@ -9,11 +9,9 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import platform
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -26,6 +24,7 @@ import torch
 from numpy.typing import NDArray
 
 from avatar_core import rendering
+from avatar_core.atomic_file import replacing
 from avatar_core.avatar import Avatar
 from avatar_core.camera import Camera
 from avatar_core.engine import AvatarEngine
@@ -34,6 +33,7 @@ from avatar_core.image_io import load_image
 from avatar_core.models.animator import Animator
 from avatar_core.motion import Motion
 from avatar_core.performance import motion_at
+from avatar_core.process_memory import resident_megabytes
 from avatar_core.rendering.jit import thread_limit
 
 FRAME_WIDTH, FRAME_HEIGHT = 640, 480  # of the webcam picture that tracking is timed on
@@ -138,20 +138,6 @@ def with_count(avatar: Avatar, count: int) -> Avatar:
     )
 
 
-def resident_megabytes() -> float | None:
-    """Memory this process holds, MB; where the system does not tell, its peak; else None."""
-    statm = Path("/proc/self/statm")
-    if statm.exists():
-        pages = int(statm.read_text().split()[1])
-        return round(pages * os.sysconf("SC_PAGE_SIZE") / 1e6, 1)
-    try:
-        import resource  # Unix only
-    except ImportError:
-        return None
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return round(peak / 1e6 if sys.platform == "darwin" else peak / 1e3, 1)
-
-
 def _frame_figures(engine: AvatarEngine, avatar: Avatar, size: int, frames: int) -> Report:
     """Median milliseconds per stage and frames per second over ``frames`` of the performance."""
     times: dict[str, list[float]] = {stage: [] for stage in (*STAGES, "total")}
@@ -232,10 +218,8 @@ def _processor_name() -> str:
 
 def _write_json(path: Path, report: Report) -> None:
     """Write ``report``; the file appears under its name only when complete."""
-    with tempfile.NamedTemporaryFile("w", dir=path.parent, prefix=f".{path.name}.", delete=False) as stream:
-        json.dump(report, stream, indent=2)
-        stream.write("\n")
-    os.replace(stream.name, path)
+    with replacing(path) as temporary:
+        temporary.write_text(json.dumps(report, indent=2) + "\n")
 
 
 def _parser() -> argparse.ArgumentParser:

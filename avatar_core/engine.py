@@ -4,7 +4,7 @@
     avatar = engine.encode("portrait.jpg")
     rgb = engine.render(avatar, engine.track(frame), Camera.orbit(yaw=15))
 
-Safe to call from several threads: rendering and encoding share the processor's kernels through one lock.
+Safe to call from several threads: `encode` and `render` may run side by side, two calls of one of them take turns.
 """
 
 from __future__ import annotations
@@ -51,6 +51,7 @@ Progress = Callable[[str, float], None]
 
 MIN_SIZE, MAX_SIZE = 16, 4096  # pixels of a rendered picture's side
 THUMBNAIL_SIDE = 256
+MAX_STAGES = 2  # avatars kept ready: the one on screen and the one that follows it
 MAX_BACKGROUNDS = 8  # sizes kept per avatar
 _BLUR_SHARE = 0.035  # of the background's side
 
@@ -112,7 +113,7 @@ class AvatarEngine:
         return cls(networks, FaceModel.load(folder / "face_model.safetensors"), device)
 
     def warm_up(self, progress: Progress | None = None) -> None:
-        """Load the compiled kernels; the first start on a machine compiles them, which takes some ten seconds."""
+        """Load the compiled kernels; the first start on a machine compiles them, which takes up to a minute."""
         with self._compute:
             warm_up(progress)
 
@@ -146,7 +147,9 @@ class AvatarEngine:
             except NoFaceError as error:
                 raise NoFaceError(str(error) if path is None else f"{path}: {error}") from error
             report("Lifting to 3D", 0.25)
-            lifted = lift(image, face.landmarks, self.face_model)
+            lifted = lift(
+                image, face.landmarks, self.face_model, lambda stage, share: report("Lifting to 3D", 0.25 + 0.5 * share)
+            )
             report("Binding the motion", 0.75)
             with self._compute:
                 f, m = self._describe(lifted)
@@ -172,7 +175,7 @@ class AvatarEngine:
                 ).astype(np.uint8),
             )
             report("Preparing the first frame", 0.9)
-            self._stage(avatar)
+            self._stage(avatar, retargeter)
             seconds = time.perf_counter() - started
             avatar.provenance = {
                 "source": name,
@@ -225,9 +228,9 @@ class AvatarEngine:
         """
         if not MIN_SIZE <= size <= MAX_SIZE:
             raise ValueError(f"size must lie between {MIN_SIZE} and {MAX_SIZE} pixels, got {size}")
-        stage = self._stage(avatar)
-        ground = self._background(stage, background, size)
         with self._compute:
+            stage = self._stage(avatar)
+            ground = self._background(stage, background, size)
             start = time.perf_counter()
             animated = self._animate(stage, motion)
             moved = time.perf_counter()
@@ -277,20 +280,22 @@ class AvatarEngine:
         self.last_activations = stage.retargeter.activations(motion)
         return stage.animator.animate(self.last_activations, _head_pose(motion, stage.avatar.scale))
 
-    def _stage(self, avatar: Avatar) -> _Stage:
+    def _stage(self, avatar: Avatar, retargeter: Retargeter | None = None) -> _Stage:
+        """The stage of ``avatar``, made when it is not among those used last."""
         with self._compute:
-            for stage in self._stages:
-                if stage.avatar is avatar:
-                    return stage
-            retargeter = Retargeter(
-                self.solver,
-                self.face_model.mean,
-                avatar.neutral_landmarks,
-                avatar.canonical_landmarks(),
-                avatar.source_activations,
-            )
-            stage = _Stage(avatar, Animator(avatar, self.networks, self.device), retargeter, {})
-            self._stages = [stage, *self._stages][:2]  # the one on screen and the one that follows it
+            stage = next((stage for stage in self._stages if stage.avatar is avatar), None)
+            if stage is None:
+                if retargeter is None:
+                    retargeter = Retargeter(
+                        self.solver,
+                        self.face_model.mean,
+                        avatar.neutral_landmarks,
+                        avatar.canonical_landmarks(),
+                        avatar.source_activations,
+                    )
+                stage = _Stage(avatar, Animator(avatar, self.networks, self.device), retargeter, {})
+            others = [other for other in self._stages if other is not stage]
+            self._stages = [stage, *others][:MAX_STAGES]
             return stage
 
     def _background(self, stage: _Stage, background: Background, size: int) -> NDArray[np.uint8] | tuple[int, int, int]:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from torch import Tensor
+
+from avatar_core.atomic_file import replacing
 
 MEAN = slice(0, 3)
 SCALE = slice(3, 6)
@@ -82,11 +83,5 @@ class Gaussians:
         rows[:, 13:17] = quaternion.T
         header = ["ply", "format binary_little_endian 1.0", f"element vertex {count}"]
         header += [f"property float {name}" for name in names] + ["end_header"]
-        with tempfile.NamedTemporaryFile(dir=target.parent, prefix=f".{target.name}.", delete=False) as stream:
-            try:
-                stream.write(("\n".join(header) + "\n").encode("ascii"))
-                stream.write(rows.tobytes())
-            except BaseException:
-                os.unlink(stream.name)
-                raise
-        os.replace(stream.name, target)
+        with replacing(target) as temporary:
+            temporary.write_bytes(("\n".join(header) + "\n").encode("ascii") + rows.tobytes())

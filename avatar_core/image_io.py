@@ -16,7 +16,9 @@ MAX_MEGAPIXELS = 100
 """Above this a photo is refused before it is decoded: a decompressed picture of this size takes 300 MB."""
 
 _TRANSPARENT_GROUND = (128, 128, 128)
-_READABLE = "JPEG, PNG, WebP, TIFF, BMP or GIF"
+_READABLE = "JPEG, PNG, WebP, AVIF, TIFF, BMP or GIF"
+READABLE_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".avif", ".tif", ".tiff", ".bmp", ".gif")
+"""Endings of the picture files that `load_image` reads, for dialogs; what counts is the content."""
 
 
 def load_image(path: str | os.PathLike[str]) -> NDArray[np.uint8]:
@@ -28,11 +30,11 @@ def load_image(path: str | os.PathLike[str]) -> NDArray[np.uint8]:
         UnreadableImageError: missing, a folder, no permission, empty, no picture, damaged, or too large.
     """
     path = Path(path)
-    if path.is_dir():
-        raise UnreadableImageError(f"{path}: this is a folder. Give the path of one photo.")
-    if not path.exists():
-        raise UnreadableImageError(f"{path}: no such file. Check the path.")
     try:
+        if path.is_dir():
+            raise UnreadableImageError(f"{path}: this is a folder. Give the path of one photo.")
+        if not path.exists():
+            raise UnreadableImageError(f"{path}: no such file. Check the path.")
         size = path.stat().st_size
         with open(path, "rb"):
             pass

@@ -52,8 +52,7 @@ class Motion:
         displacement: (478, 3) landmark displacement from the driver's neutral, canonical space; None when the
             motion is given by named activations alone (scripted performance, sliders).
         landmarks: (478, 3) the driver's canonical landmarks behind ``displacement``, or None.
-        activations: (53,) named activations in `ACTIVATION_NAMES` order; used as given when ``displacement`` is
-            None, else a read-out for display (zeros until an avatar's solver fills it).
+        activations: (53,) named activations in `ACTIVATION_NAMES` order; used when ``displacement`` is None.
         gaze: (2, 2) yaw and pitch in radians of the right and left eye, relative to straight ahead: row 0 is the
             subject's right eye (image left); yaw positive looks to image right, pitch positive looks up.
         pose: head pose relative to calibration, translation in inter-ocular distances.

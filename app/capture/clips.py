@@ -19,7 +19,6 @@ from app.session_types import DriverKind
 from avatar_core.errors import UnreadableImageError
 from avatar_core.image_io import load_image
 
-VIDEO_SUFFIXES = frozenset({".mp4", ".mov", ".avi", ".mkv", ".webm", ".m4v", ".mpg", ".mpeg"})
 IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff"})
 
 _FALLBACK_FPS = 25.0  # for a file that does not state a believable rate

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 
 from app.capture.cameras import CameraInfo
 from app.capture.clips import open_clip
@@ -14,6 +13,7 @@ from app.capture.webcam import Webcam
 from app.config import CaptureConfig
 from app.errors import DriverError
 from app.session_types import DriverChoice
+from app.user_paths import expand
 
 PERFORMANCE_KEY = "performance"
 WEBCAM_KEY = "webcam"
@@ -39,7 +39,7 @@ def create_driver(key: str, cameras: Sequence[CameraInfo], config: CaptureConfig
         return Webcam(camera, width=config.width, height=config.height, fps=config.fps)
     if not key.strip():
         raise DriverError("The driver has no name. Give a camera, a file or 'performance'.")
-    return ClipDriver(open_clip(Path(key).expanduser(), config.image_fps))
+    return ClipDriver(open_clip(expand(key), config.image_fps))
 
 
 def find_camera(key: str, cameras: Sequence[CameraInfo]) -> CameraInfo | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import time
+import os
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
@@ -11,8 +11,12 @@ from typing import TYPE_CHECKING, Any
 import dearpygui.dearpygui as dpg
 
 from app.gui.dialogs import FileDialogs, Question
-from app.gui.paths import AVATAR_SUFFIX, PHOTO_SUFFIXES, VIDEO_SUFFIXES, expand, output_path, parse_paths, use_of
+from app.gui.output_names import OutputNames
+from app.gui.paths import VIDEO_SUFFIXES, drives, parse_paths
 from app.session_types import Notice, NoticeLevel, ViewState
+from app.source import AVATAR_SUFFIX
+from app.user_paths import expand
+from avatar_core.image_io import READABLE_SUFFIXES
 
 if TYPE_CHECKING:
     from app.session import Session
@@ -26,8 +30,8 @@ class Actions:
     """
 
     def __init__(self, session: Session, dialogs: FileDialogs, output_folder: Path) -> None:
-        self._session, self._dialogs, self._output_folder = session, dialogs, output_folder
-        self._last_folder = Path.home()
+        self._session, self._dialogs, self._output_names = session, dialogs, OutputNames(output_folder)
+        self._last_folder = expand("~")
         self._notices: list[Notice] = []
         self.mesh_shown = False
 
@@ -40,7 +44,7 @@ class Actions:
 
     def open_photo(self) -> None:
         """Ask for a portrait."""
-        self._ask("Open a portrait photo", "Photos", (*PHOTO_SUFFIXES, AVATAR_SUFFIX), self.open_path)
+        self._ask("Open a portrait photo", "Photos", (*READABLE_SUFFIXES, AVATAR_SUFFIX), self.open_path)
 
     def open_avatar(self) -> None:
         """Ask for a saved avatar."""
@@ -57,10 +61,7 @@ class Actions:
     def open_path(self, text: str) -> None:
         """Use a file for what it is: a portrait, a saved avatar, or a driving video or folder."""
         path = expand(text)
-        use = use_of(path)
-        if use == "avatar":
-            self._session.open_avatar(str(path))
-        elif use == "driver":
+        if drives(path):
             self._session.open_driver(str(path))
         else:
             self._session.open_photo(str(path))
@@ -70,7 +71,7 @@ class Actions:
         taken: set[str] = set()
         ignored = 0
         for path in paths:
-            role = "driver" if use_of(expand(path)) == "driver" else "avatar"
+            role = "driver" if drives(expand(path)) else "avatar"
             if role in taken:
                 ignored += 1
                 continue
@@ -82,7 +83,7 @@ class Actions:
     def paste(self) -> None:
         """Open the path on the clipboard."""
         paths = parse_paths(dpg.get_clipboard_text() or "")
-        if paths and ("/" in paths[0] or "\\" in paths[0] or expand(paths[0]).exists()):
+        if paths and ("/" in paths[0] or "\\" in paths[0] or os.path.exists(expand(paths[0]))):
             self.open_paths(paths)
         else:
             self._tell("info", "The clipboard holds no file path. Copy a photo's path and paste it again.")
@@ -112,15 +113,16 @@ class Actions:
     # --- driver and view --------------------------------------------------------------------------------------------
 
     def calibrate(self) -> None:
-        """Take the driver's present face as neutral, and say so."""
-        status = self._session.status()
-        if status.driver_kind == "performance":
+        """Take the driver's present face as neutral; the session tells how that went."""
+        kind = self._session.status().driver_kind
+        if kind == "performance":
             self._tell("info", "The scripted performance needs no calibration.")
-        elif status.face != "tracking":
-            self._tell("warning", "No face is tracked now. Look at the camera with a relaxed face and calibrate again.")
+        elif kind == "none":
+            self._tell("warning", "No driver is on, so there is no face to calibrate on. Choose a camera or a video.")
+        elif self._session.controls.paused:
+            self._tell("warning", "The driver is paused. Press Space to go on, then N to calibrate.")
         else:
             self._session.calibrate()
-            self._tell("info", "Calibrated: this expression and head pose are neutral now.")
 
     def toggle_pause(self) -> None:
         self.control(paused=not self._session.controls.paused)
@@ -138,10 +140,10 @@ class Actions:
     # --- helpers ----------------------------------------------------------------------------------------------------
 
     def _output(self, suffix: str) -> Path:
-        return output_path(self._output_folder, self._session.status().avatar_name, suffix)
+        return self._output_names.new(self._session.status().avatar_name, suffix)
 
     def _tell(self, level: NoticeLevel, text: str) -> None:
-        self._notices.append(Notice(level, text, time.monotonic()))
+        self._notices.append(Notice(level, text))
 
     def _ask(
         self, title: str, kind: str, suffixes: tuple[str, ...], chosen: Callable[[str], None], *, save: str = ""

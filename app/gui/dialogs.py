@@ -73,11 +73,12 @@ def native_dialogs(question: Question, platform: str, which: Callable[[str], str
     start = str(question.folder / question.name) if question.save else f"{question.folder}/"
     patterns = " ".join(f"*{suffix} *{suffix.upper()}" for suffix in question.suffixes)
     if platform == "darwin" and which("osascript"):
-        prompt = question.title.replace('"', "'")
-        ask = f'choose file name with prompt "{prompt}"' if question.save else f'choose file with prompt "{prompt}"'
+        ask, texts = "choose file with prompt (item 1 of argv)", [question.title]
         if question.save:
-            ask += f' default name "{question.name}"'
-        commands.append(NativeDialog(("osascript", "-e", f"POSIX path of ({ask})"), _PROGRAM_CANCELLED))
+            ask = "choose file name with prompt (item 1 of argv) default name (item 2 of argv)"
+            texts.append(question.name)
+        script = f"on run argv\nreturn POSIX path of ({ask})\nend run"  # a name in the script itself could be code
+        commands.append(NativeDialog(("osascript", "-e", script, *texts), _PROGRAM_CANCELLED))
     if platform.startswith("linux"):
         if which("zenity"):
             save = ["--save", "--confirm-overwrite"] if question.save else []
@@ -92,8 +93,8 @@ def native_dialogs(question: Question, platform: str, which: Callable[[str], str
         "title": question.title, "save": question.save, "folder": str(question.folder), "name": question.name,
         "types": [(question.kind, question.suffixes)],
     }  # fmt: skip
-    script = (sys.executable, "-c", _TKINTER_SCRIPT, json.dumps(described))
-    commands.append(NativeDialog(script, _SCRIPT_CANCELLED))
+    tkinter_dialog = (sys.executable, "-c", _TKINTER_SCRIPT, json.dumps(described))
+    commands.append(NativeDialog(tkinter_dialog, _SCRIPT_CANCELLED))
     return commands
 
 

@@ -24,15 +24,16 @@ _ALL_FILES = 0xFFFFFFFF
 
 
 class FileDrop:
-    """Collects dropped paths until `take` is called. ``available`` tells whether the system delivers any."""
+    """Collects dropped paths until `take` is called; a system that delivers none is told in the log."""
 
     def __init__(self, desktop: Desktop, window_title: str) -> None:
         self._dropped: list[str] = []
         self._keep_alive: Any = None  # the C side holds a bare pointer to this callback
-        self.available = False
         try:
-            on_windows = sys.platform == "win32"
-            self.available = self._install_win32(window_title) if on_windows else self._install_glfw(desktop)
+            if sys.platform == "win32":
+                self._install_win32(window_title)
+            else:
+                self._install_glfw(desktop)
         except Exception as error:
             _log.warning("files cannot be dropped on this system (%s); Open photo and pasting a path still work", error)
 
@@ -41,9 +42,9 @@ class FileDrop:
         dropped, self._dropped = self._dropped, []
         return dropped
 
-    def _install_glfw(self, desktop: Desktop) -> bool:
+    def _install_glfw(self, desktop: Desktop) -> None:
         if desktop.library is None or desktop.window is None:
-            return False
+            raise OSError("the window library does not tell its window")
 
         def on_drop(_window: int, count: int, paths: Any) -> None:
             self._dropped += [os.fsdecode(paths[index]) for index in range(count)]
@@ -52,9 +53,8 @@ class FileDrop:
         desktop.library.glfwSetDropCallback.argtypes = [ctypes.c_void_p, _GLFW_DROP]
         desktop.library.glfwSetDropCallback.restype = ctypes.c_void_p
         desktop.library.glfwSetDropCallback(desktop.window, self._keep_alive)
-        return True
 
-    def _install_win32(self, window_title: str) -> bool:
+    def _install_win32(self, window_title: str) -> None:
         windll: Any = vars(ctypes)["windll"]  # absent outside Windows
         user32, shell32 = windll.user32, windll.shell32
         result, handle = ctypes.c_ssize_t, ctypes.c_void_p
@@ -71,7 +71,7 @@ class FileDrop:
         shell32.DragQueryFileW.restype = ctypes.c_uint
         window = user32.FindWindowW(None, window_title)
         if not window:
-            return False
+            raise OSError("the window was not found by its title")
         previous: list[Any] = []
 
         def on_message(target: Any, message: int, first: Any, second: Any) -> Any:
@@ -92,4 +92,3 @@ class FileDrop:
         previous.append(user32.GetWindowLongPtrW(window, _GWLP_WNDPROC))
         shell32.DragAcceptFiles(window, 1)
         user32.SetWindowLongPtrW(window, _GWLP_WNDPROC, pointer)
-        return True

@@ -1,4 +1,4 @@
-"""What lies over the avatar's picture: LIVE badge, face lost, recording, encode progress, toasts, first-use hints.
+"""What lies over the avatar's picture: LIVE badge, camera on, face lost, recording, progress, toasts, hints.
 
 Drawn into one layer of the viewport, and only when something in it changed.
 """
@@ -43,6 +43,7 @@ class OverlayState:
     render_fps: int
     paused: bool
     face_lost: bool
+    camera_on: bool  # and nothing else in the window tells so
     encoding: tuple[str, float] | None
     recording: tuple[int, int, int] | None  # seconds, frames, dropped
     toasts: tuple[Toast, ...]
@@ -67,6 +68,8 @@ class Overlay:
                 self._pill(edge, edge, "PAUSED", WARNING)
             else:
                 self._pill(edge, edge, f"LIVE  {state.render_fps}" if state.render_fps else "LIVE", RECORDING)
+        if state.camera_on:
+            self._pill(edge, edge + self._look.px(36) if state.has_avatar else edge, "Camera on", RECORDING)
         if state.recording is not None:
             seconds, frames, dropped = state.recording
             text = f"REC  {seconds // 60:02d}:{seconds % 60:02d}  ·  {frames} frames"

@@ -117,7 +117,7 @@ class DriverPanel:
         names = {value: label for label, value in _BACKGROUNDS.items()}
         label = _COLOUR if isinstance(controls.background, tuple) else names.get(controls.background, "Photo")
         dpg.set_value(self._background, label)
-        self._draw_badges(status)
+        self._draw_badges(status, paused=controls.paused)
 
     def _list_drivers(self, status: Status) -> None:
         now = time.monotonic()
@@ -171,25 +171,27 @@ class DriverPanel:
         drawn = dpg.get_item_children(self._picture_layer, 2)
         return bool(drawn) and dpg.get_item_configuration(drawn[0]).get("texture_tag") == texture
 
-    def _draw_badges(self, status: Status) -> None:
+    def _draw_badges(self, status: Status, *, paused: bool) -> None:
         state, colour = _face_words(status)
         rate = f"{status.track_fps:.0f} fps" if status.track_fps and status.face == "tracking" else ""
         empty = _EMPTY.get(status.driver_kind, "Opening…") if self._preview is None else ""
+        if empty and paused and status.camera_on:
+            empty = "Paused"  # the camera is open, its pictures are not looked at
         key = (state, rate, empty, status.camera_on, self._height)
         if key == self._overlay_key:
             return
         self._overlay_key = key
         look, layer = self._look, self._badge_layer
         dpg.delete_item(layer, children_only=True)
+        if status.camera_on:  # whatever else there is to say: a camera that is on is always seen to be on
+            width = look.measure("Camera on", look.caption)[0] + look.px(26)
+            self._pill(self._width - look.px(8) - width, look.px(8), "Camera on", RECORDING)
         if empty:
             middle = self._height / 2.0 - look.small.size * 0.6
             draw_text(look, layer, (self._width / 2.0, middle), empty, look.small, TEXT_FAINT, 0.5)
             return
         text = f"{state} · {rate}" if rate else state
         self._pill(look.px(8), self._height - look.px(30), text, colour)
-        if status.camera_on:
-            width = look.measure("Camera on", look.caption)[0] + look.px(26)
-            self._pill(self._width - look.px(8) - width, look.px(8), "Camera on", RECORDING)
 
     def _pill(self, x: float, y: float, text: str, colour: Colour) -> None:
         look, layer, height = self._look, self._badge_layer, self._look.px(22)

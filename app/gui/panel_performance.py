@@ -90,7 +90,7 @@ class PerformancePanel:
         rate = f"{status.render_fps:.0f}" if status.render_fps else "–"
         age = f"{status.frame_age_ms:.0f} ms" if status.frame_age_ms else "–"
         worst = f"95 %: {status.frame_age_p95_ms:.0f} ms" if status.frame_age_p95_ms else ""
-        memory = f"{status.memory_mb / 1024.0:.1f} GB" if status.memory_mb else ""
+        memory = f"{status.memory_mb / 1000.0:.1f} GB" if status.memory_mb else ""
         if (rate, age, worst, memory) == self._figures_key:
             return
         self._figures_key = (rate, age, worst, memory)

@@ -63,6 +63,11 @@ class Keyboard:
             dpg.add_key_press_handler(callback=self._pressed)
             dpg.add_key_release_handler(callback=self._released)
 
+    def forget_lost_keys(self) -> None:
+        """Call once per turn, after the callbacks. A key let go while another window has the keyboard is never
+        reported as released; without this it, or Ctrl with it, would count as held for ever."""
+        self._held = {key for key in self._held if dpg.is_key_down(key)}
+
     def _pressed(self, _sender: int, key: int) -> None:
         if key in self._held:
             return

@@ -17,7 +17,6 @@ ASSETS = Path(__file__).resolve().parents[2] / "assets"
 
 BACKGROUND: Colour = (0, 0, 0)
 PANEL: Colour = (21, 23, 29)
-STAGE: Colour = (8, 9, 12)
 FIELD: Colour = (31, 35, 43)
 FIELD_HOVERED: Colour = (39, 44, 54)
 FIELD_ACTIVE: Colour = (46, 52, 64)
@@ -64,7 +63,6 @@ class Look:
         self.scale = scale
         fonts = ASSETS / "fonts"
         with dpg.font_registry():
-            self.regular = self._font(fonts / "Inter-Regular.otf", 15)
             self.small = self._font(fonts / "Inter-Regular.otf", 13)
             self.strong = self._font(fonts / "Inter-SemiBold.otf", 14)
             self.caption = self._font(fonts / "Inter-SemiBold.otf", 12)
@@ -74,9 +72,7 @@ class Look:
         dpg.bind_font(self.small.item)
         dpg.bind_theme(self._base_theme())
         self.primary_button = self._button_theme(PRIMARY, PRIMARY_HOVERED, PRIMARY_ACTIVE, (255, 255, 255))
-        self.chosen_button = self._button_theme((37, 62, 104), (43, 73, 123), (43, 73, 123), (205, 224, 255))
         self.record_button = self._button_theme((96, 32, 38), (124, 38, 45), (140, 44, 50), (255, 214, 214))
-        self.quiet_button = self._button_theme(CLEAR, BUTTON, BUTTON_ACTIVE, TEXT_DIM)
         self.stage = self._theme({"ChildBg": CLEAR}, {"WindowPadding": (0, 0), "ChildBorderSize": (0,)})
         self.panel = self._theme({}, {"WindowPadding": (12, 12)})
         # The main window and the stage leave the cleared, black screen as it is: a fill of that size costs 5 ms a

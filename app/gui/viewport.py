@@ -89,8 +89,8 @@ class Viewport:
             self._glow_at = started
             self._glow.upload(glow(frame.rgb))
 
-    def update(self, status: Status, toasts: Sequence[Toast]) -> None:
-        """Redraw the overlay where it changed."""
+    def update(self, status: Status, toasts: Sequence[Toast], *, panels_shown: bool) -> None:
+        """Redraw the overlay where it changed. Without panels it is the only place that tells of the camera."""
         has_picture = self._first_frame_at is not None
         hint = self._first_frame_at is not None and time.monotonic() - self._first_frame_at < _HINT_SECONDS
         recording = status.recording
@@ -102,6 +102,7 @@ class Viewport:
                 render_fps=round(status.render_fps),
                 paused=self._session.controls.paused,
                 face_lost=status.face == "lost",
+                camera_on=status.camera_on and not panels_shown,
                 encoding=status.encoding,
                 recording=(int(recording.seconds), recording.frames, recording.dropped) if recording else None,
                 toasts=tuple(toasts),

@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import dearpygui.dearpygui as dpg
 
@@ -29,12 +29,12 @@ from app.gui.pacing import Pacer
 from app.gui.panel_driver import DriverPanel
 from app.gui.panel_performance import PerformancePanel
 from app.gui.panel_source import SourcePanel
-from app.gui.paths import expand
 from app.gui.shortcuts import Action, Keyboard
 from app.gui.theme import ASSETS, BACKGROUND, Look, with_alpha
 from app.gui.toasts import Toasts
 from app.gui.viewport import Viewport
 from app.session_types import ShownFrame
+from app.user_paths import expand
 
 if TYPE_CHECKING:
     from app.session import Session
@@ -202,14 +202,18 @@ class Window:
         self._exchange(now)
         dpg.render_dearpygui_frame()
         for job in dpg.get_callback_queue() or ():
-            self._run_callback(job)
+            with _survived("a control of the window"):
+                dpg.run_callbacks([job])
+        self._keyboard.forget_lost_keys()
 
     def _exchange(self, now: float) -> None:
         """Bring files and notices in, and figures on screen."""
-        self._dialogs.poll()
+        with _survived("a file dialog"):
+            self._dialogs.poll()
         dropped = self._drop.take()
         if dropped:
-            self._actions.open_paths(dropped)
+            with _survived("a file drop"):
+                self._actions.open_paths(dropped)
         self._toasts.add([*self._session.take_notices(), *self._actions.take_notices()], now)
         preview = self._session.take_preview()
         if preview is not None and self._panels_shown:
@@ -224,14 +228,16 @@ class Window:
                 self._driver.update(self._status, controls)
                 self._performance.update(self._status)
                 self._status_bar.update(self._status)
-        self._viewport.update(self._status, self._toasts.visible(now))
+        self._viewport.update(self._status, self._toasts.visible(now), panels_shown=self._panels_shown)
 
-    @staticmethod
-    def _run_callback(job: tuple[Any, ...]) -> None:
-        try:
-            dpg.run_callbacks([job])
-        except Exception:  # a fault behind one button must not take the live session down
-            _log.exception("a control of the window failed")
+
+@contextmanager
+def _survived(what: str) -> Iterator[None]:
+    """A fault behind one button, file or key is logged; it must not take the live session down."""
+    try:
+        yield
+    except Exception:
+        _log.exception("%s failed", what)
 
 
 @contextmanager

@@ -13,7 +13,7 @@ from app.errors import DriverError
 from app.notices import NoticeBoard
 from app.session_types import DriverKind
 from app.slots import LatestSlot
-from app.timing import RateMeter, StageTimes
+from app.timing import StageTimes
 from app.workers.worker import Worker
 
 _RETRY_SECONDS = 2.0  # between two attempts to open a camera that is busy or unplugged
@@ -58,7 +58,6 @@ class CaptureWorker(Worker):
     ) -> None:
         super().__init__("capture", notices)
         self.frames: LatestSlot[CapturedFrame] = LatestSlot()
-        self.rate = RateMeter()
         self.state = DriverState()
         self._config = config
         self._stages = stages
@@ -142,7 +141,6 @@ class CaptureWorker(Worker):
             if self._notices.forget(_TOPIC):
                 self._notices.tell("info", f"'{driver.name}' is back.")
         self._sequence += 1
-        self.rate.tick(frame.captured_at)
         self._stages.add("capture", frame.milliseconds)
         self.frames.put(CapturedFrame(frame, self.state, self._sequence))
 
@@ -151,7 +149,6 @@ class CaptureWorker(Worker):
         self._notices.tell("warning", str(error), topic=_TOPIC)
         driver.close()
         self._opened = False
-        self.rate.clear()
         if self._automatic:
             self._switch(DriverRequest(PERFORMANCE_KEY))
         elif driver.returns_after_trouble:
@@ -170,4 +167,3 @@ class CaptureWorker(Worker):
             self._driver.close()
         self._driver, self._opened = None, False
         self.frames.clear()
-        self.rate.clear()

@@ -9,12 +9,13 @@ from pathlib import Path
 
 from app.notices import NoticeBoard
 from app.slots import LatestSlot
+from app.source import face_count, load_source
+from app.user_paths import expand
 from app.workers.worker import Worker
 from avatar_core.avatar import Avatar
 from avatar_core.engine import AvatarEngine
 from avatar_core.errors import AvatarError
 
-AVATAR_ENDING = ".safetensors"
 _WAIT = 0.25
 
 
@@ -47,7 +48,7 @@ class EncodingWorker(Worker):
     def request(self, path: str) -> None:
         """Encode the photo, or load the saved avatar, at ``path``."""
         self._newest += 1
-        self._requests.put((Path(path).expanduser(), self._newest))
+        self._requests.put((expand(path), self._newest))
 
     def step(self) -> None:
         request = self._requests.take(_WAIT)
@@ -69,15 +70,12 @@ class EncodingWorker(Worker):
             self._engine.warm_up(progress=lambda stage, done: self._report(sequence, stage, done))
             self._warm = True
         began = time.monotonic()
-        if path.suffix.lower() == AVATAR_ENDING:
-            avatar = self._engine.load_avatar(path)
-        else:
-            avatar = self._engine.encode(path, progress=lambda stage, done: self._report(sequence, stage, done))
+        avatar = load_source(self._engine, path, lambda stage, done: self._report(sequence, stage, done))
         seconds = time.monotonic() - began
         self._raise_if_superseded(sequence)
         self._deliver(LoadedAvatar(avatar, path.stem, seconds, sequence))
-        faces = avatar.provenance.get("faces", "1")
-        several = f" {faces} faces were found, the largest was taken." if faces.isdecimal() and int(faces) > 1 else ""
+        faces = face_count(avatar)
+        several = f" {faces} faces were found, the largest was taken." if faces > 1 else ""
         self._notices.tell("info", f"'{path.name}': {len(avatar):,} Gaussians in {seconds:.1f} s.{several}")
 
     def _report(self, sequence: int, stage: str, done: float) -> None:

@@ -156,7 +156,7 @@ class RenderingWorker(Worker):
         if save is None:
             return
         motion = None if self._drawn is None else self._drawn.shown_motion()
-        save(Gaussians(self._engine.gaussians(loaded.avatar, motion).planar.clone()))
+        save(self._engine.gaussians(loaded.avatar, motion))
 
     def _draw(self, wanted: _Wanted) -> None:
         controls, view = wanted.controls, wanted.view

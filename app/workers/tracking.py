@@ -55,14 +55,16 @@ class TrackingWorker(Worker):
         self._announce = announce
         self._calibrate = threading.Event()
         self._followed: tuple[int, bool] | None = None  # driver round and mirroring the tracker's memory belongs to
+        self._was_paused = False
 
     def calibrate(self) -> None:
-        """Take the next frame's face as the driver's neutral."""
+        """Take the driver's face as it is when the next frame comes as neutral, and tell how that went."""
         self._calibrate.set()
 
     def step(self) -> None:
         captured = self._frames.take(_WAIT)
         controls = self._controls()
+        self._was_paused = self._was_paused or controls.paused
         if captured is None or controls.paused:
             return
         frame, rgb = captured.frame, captured.frame.rgb
@@ -75,9 +77,12 @@ class TrackingWorker(Worker):
             motion = self._engine.track(rgb, frame.captured_at)
             self._stages.add("track", 1e3 * (time.monotonic() - began))
             self.rate.tick()
+            if self._calibrate.is_set():
+                self._calibrate.clear()
+                self._take_neutral(face_found=motion is not None)
             self.calibrated = self._engine.track.calibrated
             landmarks = None if motion is None else motion.image_landmarks
-            self.previews.put(Preview(rgb, landmarks, motion is not None, captured.sequence))
+            self.previews.put(Preview(rgb, landmarks, captured.sequence))
         self.motions.put(TrackedFrame(motion, frame.captured_at, captured.driver.round))
         self._announce()
 
@@ -89,7 +94,12 @@ class TrackingWorker(Worker):
             self._followed = now_followed
         if tracker.smoothing != controls.smoothing:
             tracker.smoothing = controls.smoothing
-        if self._calibrate.is_set():
-            self._calibrate.clear()
-            tracker.calibrate()
-            self._notices.tell("info", "Neutral expression taken.")
+        if self._was_paused:
+            self._was_paused = False
+            tracker.forget_recent()  # a face from before the pause is not the one that is calibrated on now
+
+    def _take_neutral(self, *, face_found: bool) -> None:
+        if face_found and self._engine.track.calibrate():
+            self._notices.tell("info", "Neutral taken: this expression and head pose are the driver's rest now.")
+        else:
+            self._notices.tell("warning", "No face to calibrate on yet. Look into the camera and press N again.")

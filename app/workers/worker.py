@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 
 from app.notices import NoticeBoard
 from avatar_core.errors import AvatarError
 
 _PAUSE_AFTER_ERROR = 0.5  # seconds, so that a step that always fails does not spin
+_RECOVERED_SECONDS = 10.0  # without an error; sooner, an idle step between two failures would have them told each time
 _log = logging.getLogger(__name__)
 
 
@@ -18,7 +20,9 @@ class Worker:
 
     def __init__(self, name: str, notices: NoticeBoard) -> None:
         self._name = name
+        self._topic = f"worker {name}"
         self._notices = notices
+        self._failed_at: float | None = None  # since the last recovery
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
 
@@ -49,14 +53,19 @@ class Worker:
             self.finish()
 
     def _guarded_step(self) -> None:
-        topic = f"worker {self._name}"
         try:
             self.step()
         except AvatarError as error:
-            self._notices.tell("error", str(error), topic=topic)
-            self._stopping.wait(_PAUSE_AFTER_ERROR)
+            self._fail(str(error))
         except Exception as error:
             _log.exception("unexpected error in the %s thread", self._name)
-            text = f"Unexpected error in {self._name}: {type(error).__name__}: {error}. The session goes on."
-            self._notices.tell("error", text, topic=topic)
-            self._stopping.wait(_PAUSE_AFTER_ERROR)
+            self._fail(f"Unexpected error in {self._name}: {type(error).__name__}: {error}. The session goes on.")
+        else:
+            if self._failed_at is not None and time.monotonic() - self._failed_at > _RECOVERED_SECONDS:
+                self._failed_at = None
+                self._notices.forget(self._topic)
+
+    def _fail(self, text: str) -> None:
+        self._failed_at = time.monotonic()
+        self._notices.tell("error", text, topic=self._topic)
+        self._stopping.wait(_PAUSE_AFTER_ERROR)

@@ -18,10 +18,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from avatar_core.camera import DEFAULT_FOV, DEFAULT_RADIUS, focal_from_fov
+from avatar_core.lift.maps import distance_from
 from avatar_core.tracking.topology import LEFT_MOUTH_CORNER, RIGHT_MOUTH_CORNER
 
 CROP_SIZE = 512
-MARGIN_LEFT, MARGIN_TOP, MARGIN_BOTTOM = 64, 32, 96
+MARGIN_LEFT, MARGIN_TOP = 64, 32
 CANVAS_SIZE = CROP_SIZE + 2 * MARGIN_LEFT
 FOCAL = focal_from_fov(DEFAULT_FOV) * CROP_SIZE  # pixels
 UNITS_PER_PIXEL = DEFAULT_RADIUS / FOCAL
@@ -118,7 +119,7 @@ def _usable(
 
 def _soften(picture: NDArray[np.uint8], valid: NDArray[np.bool_]) -> NDArray[np.uint8]:
     """What lies outside the photo, blurred the more the farther out: repeated border pixels would show as streaks."""
-    distance = cv2.distanceTransform((~valid).astype(np.uint8), cv2.DIST_L2, 5)
+    distance = distance_from(valid)
     result = picture.astype(np.float32)
     for sigma in BLURS:
         share = np.clip(distance / (BLUR_SLOPE * sigma) - 0.5, 0, 1)[..., None]

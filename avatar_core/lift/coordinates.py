@@ -7,12 +7,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from avatar_core.avatar import PART_NAMES
 from avatar_core.lift.fill import nearest, push_pull
+from avatar_core.lift.maps import distance_from, smoothstep
 from avatar_core.lift.pose import FacePlacement
 from avatar_core.models.anatomy import skin_part
 
@@ -60,7 +60,7 @@ def register(face: FacePlacement, mean: NDArray[np.floating]) -> Registration:
     u = face.mesh.interpolate(mean)
     residual = np.where(inside[..., None], u - face.mesh.interpolate(face.canonical), 0)
     offset = push_pull(residual, inside.astype(np.float32))
-    distance = cv2.distanceTransform((~inside).astype(np.uint8), cv2.DIST_L2, 5) / face.eye_distance
+    distance = distance_from(inside) / face.eye_distance
     offset *= np.exp(-((distance / OUTLINE_REACH) ** 2))[..., None]
     return Registration(nearest(u, inside), offset.astype(np.float32), distance.astype(np.float32))
 
@@ -73,7 +73,7 @@ def head_part(u: NDArray[np.floating], distance: NDArray[np.floating], mean: NDA
 
 def head_expression_weight(distance: NDArray[np.floating]) -> NDArray[np.float32]:
     """Share (N,) of the expression's motion that head samples at ``distance`` (N,) from the face mesh follow."""
-    return 1 - _smoothstep((distance - HAIR_DISTANCE) / HAIR_FADE)
+    return 1 - smoothstep((distance - HAIR_DISTANCE) / HAIR_FADE)
 
 
 def body_expression_weight(u: NDArray[np.floating], distance: NDArray[np.floating]) -> NDArray[np.float32]:
@@ -83,9 +83,9 @@ def body_expression_weight(u: NDArray[np.floating], distance: NDArray[np.floatin
     Args:
         u: (N, 3) canonical coordinate; distance: (N,) to the face mesh, inter-ocular distances.
     """
-    throat = _smoothstep((THROAT_WIDTH - np.abs(u[:, 0])) / THROAT_FADE)
-    throat = throat * _smoothstep((u[:, 1] - THROAT_LOW) / THROAT_FADE)
-    return np.maximum(throat, 1 - _smoothstep((distance - JAW_CONTACT) / JAW_FADE))
+    throat = smoothstep((THROAT_WIDTH - np.abs(u[:, 0])) / THROAT_FADE)
+    throat = throat * smoothstep((u[:, 1] - THROAT_LOW) / THROAT_FADE)
+    return np.maximum(throat, 1 - smoothstep((distance - JAW_CONTACT) / JAW_FADE))
 
 
 def body_part(expression_weight: NDArray[np.floating]) -> NDArray[np.uint8]:
@@ -93,14 +93,8 @@ def body_part(expression_weight: NDArray[np.floating]) -> NDArray[np.uint8]:
     return np.where(expression_weight > 0, LOWER_FACE, BODY).astype(np.uint8)
 
 
-def _smoothstep(share: NDArray[np.floating]) -> NDArray[np.float32]:
-    """0 below 0, 1 above 1, smooth between."""
-    inside = np.clip(share, 0, 1)
-    return np.asarray(inside * inside * (3 - 2 * inside), np.float32)
-
-
 def neck_weight(canonical: NDArray[np.floating]) -> NDArray[np.float32]:
     """Share (...,) of the head's rotation that canonical points (..., 3) follow: falls smoothly down the neck."""
     sideways = np.maximum(np.abs(canonical[..., 0]) - SHOULDER_START, 0)
     level = canonical[..., 1] - SHOULDER_SLOPE * sideways
-    return _smoothstep((level - NECK_LOW) / (NECK_HIGH - NECK_LOW))
+    return smoothstep((level - NECK_LOW) / (NECK_HIGH - NECK_LOW))

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from avatar_core.lift.canvas import UNITS_PER_PIXEL
+from avatar_core.lift.maps import dot
 from avatar_core.rendering.jit import kernel
 
 SIGMA_PER_STEP = 0.6
@@ -123,21 +124,17 @@ def opacity_logit(coverage: NDArray[np.floating]) -> NDArray[np.float32]:
     return np.log(opacity / (1 - opacity)).astype(np.float32)
 
 
-def _dot(first: NDArray[np.float32], second: NDArray[np.float32]) -> NDArray[np.float32]:
-    return np.asarray(np.einsum("nc,nc->n", first, second), np.float32)
-
-
 def frames(layer: Layer) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Orthonormal axes (N, 3, 3), one per column, and extents (N, 3) along them in steps."""
     tiny = np.float32(1e-9)
-    across_length = np.sqrt(_dot(layer.across, layer.across))[:, None] + tiny
+    across_length = np.sqrt(dot(layer.across, layer.across))[:, None] + tiny
     first = layer.across / across_length
     normal = np.cross(first, layer.upward)
-    normal_length = np.sqrt(_dot(normal, normal))[:, None]
+    normal_length = np.sqrt(dot(normal, normal))[:, None]
     fallback = np.broadcast_to(np.array([0, 0, 1], np.float32), normal.shape)
     normal = np.where(normal_length > 1e-9, normal / (normal_length + tiny), fallback)
     second = np.cross(normal, first)
-    upward_length = np.abs(_dot(second, layer.upward))
+    upward_length = np.abs(dot(second, layer.upward))
     axes = np.stack([first, second, normal], axis=-1)
     extents = np.stack([across_length[:, 0], np.maximum(upward_length, 0.15 * UNITS_PER_PIXEL)], axis=-1)
     return axes.astype(np.float32), extents.astype(np.float32)

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from avatar_core.lift.canvas import Canvas
 from avatar_core.lift.fill import push_pull
+from avatar_core.lift.maps import distance_from, dot, smoothstep
 
 GUIDED_RADIUS = 10  # pixels
 GUIDED_EPSILON = 4e-5 * 255**2
@@ -71,22 +72,15 @@ def _sure_face(face: NDArray[np.bool_]) -> NDArray[np.bool_]:
 def _coverage(canvas: Canvas, face: NDArray[np.bool_]) -> NDArray[np.float32]:
     probability = segment(canvas.image)
     refined = cv2.ximgproc.guidedFilter(canvas.image, probability, GUIDED_RADIUS, GUIDED_EPSILON)
-    alpha = np.clip((refined - LOWEST) / SPAN, 0, 1)
-    alpha = _sharpen_by_colour(canvas.image, alpha * alpha * (3 - 2 * alpha), canvas.valid, face)
+    alpha = _sharpen_by_colour(canvas.image, smoothstep((refined - LOWEST) / SPAN), canvas.valid, face)
     certain = _sure_face(face)
     alpha = np.where(certain, np.float32(1), alpha).astype(np.float32)
     _, component = cv2.connectedComponents((alpha > 0.15).astype(np.uint8))
     keep = np.zeros(int(component.max()) + 1, bool)
     keep[np.unique(component[face & (alpha > 0.15)])] = True
     keep[0] = False
-    outside = cv2.distanceTransform((~canvas.valid).astype(np.uint8), cv2.DIST_L2, 5)
-    share = np.clip(outside / FADE_OUTSIDE, 0, 1)
-    return np.asarray(alpha * keep[component] * (1 - share * share * (3 - 2 * share)), np.float32)
-
-
-def _dot(first: NDArray[np.float32], second: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Scalar product over colour channels: (S, S, 3) twice -> (S, S)."""
-    return np.asarray(np.einsum("ijc,ijc->ij", first, second), np.float32)
+    in_photo = 1 - smoothstep(distance_from(canvas.valid) / FADE_OUTSIDE)
+    return np.asarray(alpha * keep[component] * in_photo, np.float32)
 
 
 def _sharpen_by_colour(
@@ -105,13 +99,13 @@ def _sharpen_by_colour(
     band = ~inside & ~(cv2.dilate((alpha > 0.1).astype(np.uint8), brush) == 0)
     ahead, behind = push_pull(picture, inside.astype(np.float32)), push_pull(picture, outside.astype(np.float32))
     axis = ahead - behind
-    contrast = _dot(axis, axis)
-    share = np.clip(_dot(picture - behind, axis) / np.maximum(contrast, 1e-4), 0, 1)
+    contrast = dot(axis, axis)
+    share = np.clip(dot(picture - behind, axis) / np.maximum(contrast, 1e-4), 0, 1)
     off_axis = picture - behind - share[..., None] * axis
     trust = np.clip((contrast - LOW_CONTRAST) / (HIGH_CONTRAST - LOW_CONTRAST), 0, 1)
-    trust *= np.exp(-_dot(off_axis, off_axis) / (0.25 * contrast + 1e-4))
+    trust *= np.exp(-dot(off_axis, off_axis) / (0.25 * contrast + 1e-4))
     from_skin = picture - np.median(picture[face], axis=0)
-    trust *= 1 - np.exp(-_dot(from_skin, from_skin) / (2 * SKIN_SPREAD**2))
+    trust *= 1 - np.exp(-dot(from_skin, from_skin) / (2 * SKIN_SPREAD**2))
     by_colour = cv2.ximgproc.guidedFilter(image, share.astype(np.float32), 3, GUIDED_EPSILON)
     mixed = alpha + COLOUR_SHARE * trust * (by_colour - alpha)
     return np.where(band, np.clip(mixed, 0, 1), alpha).astype(np.float32)

@@ -18,6 +18,7 @@ from avatar_core.lift.canvas import CANVAS_SIZE, cut_canvas, inner_crop, project
 from avatar_core.lift.coordinates import register
 from avatar_core.lift.eyes import build_eyes
 from avatar_core.lift.layer import Layer, join, to_gaussians
+from avatar_core.lift.maps import smoothstep
 from avatar_core.lift.matte import cut_out
 from avatar_core.lift.mouth import build_mouth
 from avatar_core.lift.pose import PIVOT, place_face
@@ -140,6 +141,5 @@ def _fade_borders(layer: Layer) -> Layer:
     """Lets the person fade out towards the canvas's sides and bottom, so that a moving bust has no cut edge."""
     placed = project(layer.position)
     inset = np.minimum(np.minimum(placed[:, 0], CANVAS_SIZE - placed[:, 0]), CANVAS_SIZE - placed[:, 1])
-    share = np.clip(inset / BORDER_FADE, 0, 1)
-    layer.coverage = (layer.coverage * share * share * (3 - 2 * share)).astype(np.float32)
+    layer.coverage = layer.coverage * smoothstep(inset / BORDER_FADE)
     return layer

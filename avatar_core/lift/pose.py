@@ -12,6 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from avatar_core.lift.canvas import UNITS_PER_PIXEL, Canvas, unproject
+from avatar_core.lift.fill import nearest
+from avatar_core.lift.maps import distance_from
 from avatar_core.lift.mesh import MeshMap, draw_mesh, polygon_mask
 from avatar_core.tracking.align import Similarity
 from avatar_core.tracking.face_model import FaceModel, image_to_axes_up
@@ -33,6 +35,7 @@ PIVOT = np.array([0.0, -0.80, -0.75])
 """Canonical point the head turns about: the base of the skull."""
 OPEN_MOUTH = 0.1  # inner lip gap in inter-ocular distances from which the chin's landmarks are distrusted
 FACING = np.radians(8.0)  # a face turned less shows both sides of its jaw
+EDGE_CONTRAST = 45.0  # RGB distance, 0..255
 JAW_FRINGE = 0.03  # inter-ocular distances: the mesh's outline runs a little inside of the jaw's
 LIP_SEAM = 2.2  # pixels of mean gap below which the mouth counts as shut: what lies between is the lips' own shadow
 
@@ -87,10 +90,10 @@ def place_face(canvas: Canvas, face_model: FaceModel) -> FacePlacement:
     canonical, to_head = face_model.canonicalise(head)
     eyes = np.stack([polygon_mask(landmarks[list(ring), :2], size) for ring in (RIGHT_EYE_RING, LEFT_EYE_RING)])
     mesh = draw_mesh(landmarks, size)
-    beyond_mesh = _distance_from(mesh.inside)
+    beyond_mesh = distance_from(mesh.inside)
     below = _body_region(landmarks, size) & ~mesh.inside
     fringe = below & (beyond_mesh <= JAW_FRINGE * to_head.scale / UNITS_PER_PIXEL)
-    fringe &= ~_far_side(landmarks, to_head.rotation, size)
+    fringe &= ~_far_side(landmarks, to_head.rotation, size) & _like_edge(canvas.image, mesh.inside)
     return FacePlacement(
         landmarks=landmarks,
         head=head,
@@ -115,17 +118,19 @@ def _mouth_opening(landmarks: NDArray[np.float64], size: int) -> NDArray[np.bool
     return opening
 
 
-def _distance_from(region: NDArray[np.bool_]) -> NDArray[np.float32]:
-    """(S, S) pixels to the nearest pixel of ``region``."""
-    return np.asarray(cv2.distanceTransform((~region).astype(np.uint8), cv2.DIST_L2, 5), np.float32)
-
-
 def _far_side(landmarks: NDArray[np.float64], rotation: NDArray[np.float64], size: int) -> NDArray[np.bool_]:
     """(S, S) beside the chin where a turned face ends at its own silhouette: what lies beyond is not jaw."""
     yaw = np.arctan2(rotation[0, 2], rotation[2, 2])
     right_of_chin = np.arange(size)[None, :] + 0.5 > landmarks[CHIN, 0]
     far = right_of_chin if yaw > 0 else ~right_of_chin
     return np.broadcast_to(far & (abs(yaw) > FACING), (size, size))
+
+
+def _like_edge(image: NDArray[np.uint8], region: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """(S, S) pixels coloured like the nearest part of ``region``: skin, not hair or a collar."""
+    core = cv2.erode(region.astype(np.uint8), np.ones((5, 5), np.uint8)) > 0
+    smooth = cv2.GaussianBlur(image, (0, 0), 1.5).astype(np.float32)
+    return np.linalg.norm(smooth - nearest(smooth, core), axis=-1) < EDGE_CONTRAST
 
 
 def _body_region(landmarks: NDArray[np.float64], size: int) -> NDArray[np.bool_]:

@@ -17,6 +17,7 @@ from avatar_core.lift.canvas import UNITS_PER_PIXEL, pixel_grid
 from avatar_core.lift.coordinates import head_part
 from avatar_core.lift.fill import nearest, push_pull
 from avatar_core.lift.layer import Layer, join
+from avatar_core.lift.maps import distance_from
 from avatar_core.lift.mesh import polygon_mask
 from avatar_core.lift.pose import FacePlacement
 from avatar_core.tracking.topology import INNER_LIPS, LEFT_EYE_RING, OUTER_LIPS, RIGHT_EYE_RING
@@ -61,7 +62,7 @@ def _from_margin(face: FacePlacement, side: int) -> tuple[NDArray[np.float32], N
     """Distance (S, S) to an eye's opening in inter-ocular distances, and whether a pixel is above its corners."""
     x, y = pixel_grid(face.mouth.shape[0])
     ring = _RINGS[side]
-    distance = cv2.distanceTransform((~face.eyes[side]).astype(np.uint8), cv2.DIST_L2, 5) / face.eye_distance
+    distance = distance_from(face.eyes[side]) / face.eye_distance
     (x0, y0), (x1, y1) = sorted((tuple(face.landmarks[ring[0], :2]), tuple(face.landmarks[ring[8], :2])))
     level = y0 + (x - x0) * (y1 - y0) / max(x1 - x0, 1.0)
     return distance.astype(np.float32), y < level

@@ -19,13 +19,15 @@ from numpy.typing import NDArray
 from avatar_core.lift import poisson
 from avatar_core.lift.canvas import UNITS_PER_PIXEL
 from avatar_core.lift.fill import nearest, push_pull
+from avatar_core.lift.maps import smoothstep
 from avatar_core.lift.pose import FacePlacement
 from avatar_core.tracking.topology import CHIN, JAW_LINE
 
 SOFT_RIM = 0.10  # inter-ocular distances: limits the slope at the rim
 RIM_PLANE = -0.78  # canonical z of the widest section of the head
 SHOULDER_PLANE = -0.85
-JAW_SLOPE = 2.5  # how steeply the underside of the jaw goes back
+JAW_SLOPE, JAW_CLEARANCE = 2.5, 2.0
+"""How steeply the underside of the jaw goes back, and how many pixels it stays in front of the neck."""
 JAW_REACH = 0.10  # inter-ocular distances over which the rim leaves the jaw for its plane
 
 CROWN_SWELL, COLLAR_SWELL = 0.95, 0.12  # k above the chin and at the chest
@@ -45,13 +47,11 @@ class Surfaces:
 
     Args:
         head: face, ears, hair; body: neck and clothes, going on behind the jaw; back: the far side.
-        solid: (S, S) where the person is more opaque than not.
     """
 
     head: NDArray[np.float32]
     body: NDArray[np.float32]
     back: NDArray[np.float32]
-    solid: NDArray[np.bool_]
 
 
 def _compress(height: NDArray[np.floating], soft: float) -> NDArray[np.float32]:
@@ -109,10 +109,12 @@ def build_surfaces(alpha: NDArray[np.float32], face: FacePlacement) -> Surfaces:
     head_map = _smooth_fill(front, head, in_face, face_half)
     body_map = push_pull(front, (solid & body).astype(np.float32))
     head_full = _blend_seam(2 * _double(head_map), mesh_height, face, alpha)
-    under_jaw = nearest(head_full[..., None], inside)[..., 0] - JAW_SLOPE * face.jaw_edge
+    body_full = 2 * _double(body_map)
+    edge = nearest(head_full[..., None], inside)[..., 0]
+    under_jaw = np.maximum(edge - JAW_SLOPE * face.jaw_edge, np.minimum(edge, body_full + JAW_CLEARANCE))
     head_full = np.where(face.jaw_edge > 0, under_jaw, head_full)
     back = _back(face, solid, rim, chin_y, unit)
-    return Surfaces(head_full, 2 * _double(body_map), 2 * _double(back), alpha > 0.5)
+    return Surfaces(head_full, body_full, 2 * _double(back))
 
 
 def _mesh_height(face: FacePlacement) -> NDArray[np.float32]:
@@ -147,7 +149,7 @@ def _coupling(face: FacePlacement, shape: tuple[int, ...]) -> NDArray[np.float32
     top = 0.5 * (face.landmarks[JAW_LINE[1], 1] + face.landmarks[JAW_LINE[-2], 1]) / 2
     bottom = 0.5 * (face.landmarks[JAW_LINE[5], 1] + face.landmarks[JAW_LINE[-6], 1]) / 2
     share = np.clip((bottom - rows) / max(bottom - top, 1.0), 0, 1)
-    return np.broadcast_to(share * share * (3 - 2 * share), shape).astype(np.float32)
+    return np.broadcast_to(smoothstep(share), shape)
 
 
 def _neck(face: FacePlacement, shape: tuple[int, ...]) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:

@@ -19,6 +19,7 @@ from avatar_core.lift.coordinates import (
 )
 from avatar_core.lift.fill import nearest, push_pull
 from avatar_core.lift.layer import Layer, join, surface_steps
+from avatar_core.lift.maps import distance_from
 from avatar_core.lift.matte import FAINT, Matte
 from avatar_core.lift.pose import FacePlacement
 from avatar_core.lift.surfaces import Surfaces
@@ -198,7 +199,7 @@ def _hidden_height(
     clearance = np.where(face.mesh.inside, MESH_CLEARANCE * face.eye_distance, FACE_CLEARANCE)
     above_chin = np.clip((face.landmarks[CHIN, 1] - y) / face.eye_distance, 0, 1)
     clearance = np.where(column, clearance + 0.5 * above_chin * face.eye_distance, clearance)
-    clearance *= np.clip(_distance_from(visible) / (CLEARANCE_RAMP * face.eye_distance), 0.1, 1)
+    clearance *= np.clip(distance_from(visible) / (CLEARANCE_RAMP * face.eye_distance), 0.1, 1)
     return np.minimum(surfaces.body, surfaces.head - clearance).astype(np.float32)
 
 
@@ -211,14 +212,9 @@ def _body_u(
 ) -> NDArray[np.float32]:
     """u (S, S, 3): what is hidden moves as the body's edge does next to it, so that nothing tears open there."""
     u = registered.outside(canonical, slice(None))
-    share = np.exp(-((_distance_from(visible) / (THROAT_CONTACT * face.eye_distance)) ** 2))[..., None]
+    share = np.exp(-((distance_from(visible) / (THROAT_CONTACT * face.eye_distance)) ** 2))[..., None]
     behind = (canonical + registered.offset) * (1 - share) + nearest(u, visible) * share
     return np.where(hidden[..., None], behind, u).astype(np.float32)
-
-
-def _distance_from(region: NDArray[np.bool_]) -> NDArray[np.float32]:
-    """(S, S) pixels to the nearest pixel of ``region``."""
-    return np.asarray(cv2.distanceTransform((~region).astype(np.uint8), cv2.DIST_L2, 5), np.float32)
 
 
 def _rim(matte: Matte, face: FacePlacement, distance: NDArray[np.float32], y: NDArray[np.float32]) -> NDArray[np.bool_]:

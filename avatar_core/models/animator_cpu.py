@@ -6,8 +6,6 @@ head pose alone, without the networks.
 
 from __future__ import annotations
 
-import threading
-
 import numba
 import numpy as np
 import torch
@@ -33,7 +31,7 @@ from avatar_core.models.gaussian_decoder import RAW_CHANNELS
 from avatar_core.models.motion_decoder import HIDDEN_SIZE, MOTION_SIZE
 from avatar_core.models.networks import MotionNetworks
 from avatar_core.motion import HeadPose
-from avatar_core.rendering.jit import thread_limit
+from avatar_core.rendering.jit import one_launch_at_a_time, thread_limit
 from avatar_core.rendering.memory import aligned
 
 PREPARED_AT_ONCE = 256 * ROWS  # few enough to stay in the second-level cache
@@ -54,7 +52,6 @@ class CpuAnimator:
     ) -> None:
         self.precision = precision or fastest_precision()
         self._workers = workers or thread_limit()
-        self._turn = threading.Lock()
         self._tickets = np.zeros(1, np.int64)
 
         source = np.asarray(avatar.source_activations, np.float32)
@@ -100,7 +97,7 @@ class CpuAnimator:
     def animate(self, activations: NDArray[np.float32], pose: HeadPose) -> Gaussians:
         """The avatar under ``activations`` (A,) and ``pose``; the buffer is reused by the next call."""
         weights, bias = self._first_layer(activations)
-        with self._turn:
+        with one_launch_at_a_time:
             numba.set_num_threads(min(self._workers, thread_limit()))
             self._tickets[0] = 0
             animate(
@@ -117,7 +114,7 @@ class CpuAnimator:
     def _decode(self, activations: NDArray[np.float32], output: NDArray[np.float32]) -> None:
         """Write what the networks give for the packed Gaussians to ``output`` (tiles, 14, ROWS)."""
         weights, bias = self._first_layer(activations)
-        with self._turn:
+        with one_launch_at_a_time:
             numba.set_num_threads(min(self._workers, thread_limit()))
             self._tickets[0] = 0
             decode(

@@ -10,9 +10,6 @@ from numpy.typing import NDArray
 
 from avatar_core.rendering.jit import kernel
 
-SWEEPS = 60
-TOLERANCE = 1e-4
-
 
 @kernel()
 def solve_box_qp(

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from avatar_core.models.box_qp import solve_box_qp
 from avatar_core.models.landmark_motion import LandmarkMotion
-from avatar_core.models.landmark_weights import coordinate_weights
+from avatar_core.models.landmark_weights import SOLVING, coordinate_weights
 from avatar_core.models.networks import FIRST_RESIDUAL, GAZE, NAMED_COUNT, MotionNetworks
 from avatar_core.tracking.face_model import FaceModel
 from avatar_core.tracking.topology import LANDMARK_COUNT
@@ -29,6 +29,9 @@ CORRECTIONS, FIRST_SWEEPS, CORRECTION_SWEEPS, TOLERANCE = 3, 60, 12, 1e-3
 class ActivationSolver:
     """Finds activations for landmark displacements; one instance serves every avatar.
 
+    Attributes:
+        upper: (A,) largest activation the networks were trained for; 0 or its negative is the smallest.
+
     Args:
         networks: the motion networks whose answer is matched.
         face_model: gives the mean face the landmarks are described on.
@@ -40,7 +43,7 @@ class ActivationSolver:
         self.activation_count = count
         self._linear = np.concatenate([np.arange(NAMED_COUNT), np.arange(FIRST_RESIDUAL, count)])
         basis = np.stack([self._response(index) for index in self._linear])  # (L, 478 * 3)
-        self._weighted = np.ascontiguousarray(basis * coordinate_weights().reshape(-1))
+        self._weighted = np.ascontiguousarray(basis * coordinate_weights(SOLVING).reshape(-1))
         precision = networks.activation_precision.double().numpy()[np.ix_(self._linear, self._linear)]
         self._curvature = self._weighted @ basis.T
         self._hessian = np.ascontiguousarray(self._curvature + precision)
@@ -48,6 +51,7 @@ class ActivationSolver:
         self._high = networks.activation_upper.double().numpy()[self._linear]
         self._low = np.where(self._linear < NAMED_COUNT, 0.0, -self._high)
         self._gaze_limit = networks.activation_upper.double().numpy()[GAZE]
+        self.upper = networks.activation_upper.numpy().astype(np.float32)
         self._start = np.zeros(len(self._linear))
         self.solve(np.zeros((LANDMARK_COUNT, 3), np.float32), np.zeros((2, 2), np.float32))  # compiles the kernel
 

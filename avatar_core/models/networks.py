@@ -31,8 +31,8 @@ from avatar_core.models.gaussian_decoder import (
     GaussianDecoder,
 )
 from avatar_core.models.motion_decoder import CODE_SIZE, MotionDecoder
-from avatar_core.models.weights_file import check_shapes, read_tensors, weights_error, write_tensors
 from avatar_core.motion import ACTIVATION_NAMES
+from avatar_core.weights_file import check_shapes, read_tensors, weights_error, write_tensors
 
 NAMED_COUNT = len(ACTIVATION_NAMES)
 GAZE_COUNT = 4

@@ -26,8 +26,9 @@ from avatar_core.tracking.topology import (
 
 BROW_GAIN = 1.25
 MOUTH_WIDTH_GAIN = 1.10
+MOUTH_OPENING_GAIN = 1.12
 DEPTH_GAIN = 0.8  # MediaPipe's depth is the noisiest coordinate
-"""Gains found by detecting landmarks on the render again: without them brows and mouth width come out too small."""
+"""Gains found by detecting landmarks on the render again: without them brows and mouth come out too small."""
 
 LIP_CONTACT = 0.010  # inner lip gap that the detector reports for closed lips, inter-ocular distances
 CLOSED_RATIO = 0.28  # eye opening over its neutral that the detector reports for closed lids
@@ -127,7 +128,10 @@ class Retargeter:
         parted = min(max(float(named[_JAW_OPEN]), 0.0) / LIPS_PARTED, 1.0)
         wanted = self._at_rest + np.float32(parted) * (self._lips_apart - self._at_rest)
         wanted[:NAMED_COUNT] += named
-        wanted[GAZE] = motion.gaze.reshape(-1) * motion.gains.eyes
+        upper = self._solver.upper.copy()
+        upper[[lid.blink for lid in self._lids]] = BLINK_LIMIT
+        wanted[:NAMED_COUNT] = np.clip(wanted[:NAMED_COUNT], 0.0, upper[:NAMED_COUNT])
+        wanted[GAZE] = np.clip(motion.gaze.reshape(-1) * motion.gains.eyes, -upper[GAZE], upper[GAZE])
         return wanted
 
     def _solve_rest(self, lips_shut: bool) -> NDArray[np.float32]:
@@ -183,7 +187,7 @@ class Retargeter:
         upper, lower = list(UPPER_INNER_LIP), list(LOWER_INNER_LIP)
         gap = (driver[lower] - driver[upper]) * proportion
         size = np.linalg.norm(gap, axis=1, keepdims=True)
-        gap *= np.maximum(size - LIP_CONTACT, 0) / np.maximum(size, 1e-6)
+        gap *= MOUTH_OPENING_GAIN * np.maximum(size - LIP_CONTACT, 0) / np.maximum(size, 1e-6)
         return self._with_lip_gap(target, gap)
 
     def _with_lip_gap(self, landmarks: NDArray[np.float64], gap: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -8,7 +8,7 @@ from numba import prange
 from numpy.typing import NDArray
 from torch import Tensor
 
-from avatar_core.rendering.jit import parallel_kernel
+from avatar_core.rendering.jit import one_launch_at_a_time, parallel_kernel
 from avatar_core.rendering.vector_math import f32
 
 u64 = np.uint64
@@ -72,8 +72,9 @@ def composite(rgba: Tensor | NDArray[np.float32], background: Colour | NDArray[n
         return (mixed + 0.5).clamp_(0, 255).to(torch.uint8).cpu().numpy()
     out = np.empty((height, width, 3), np.uint8)
     front = np.ascontiguousarray(values.numpy())
-    if behind.ndim == 1:
-        _over_colour(front, behind, out)
-    else:
-        _over_image(front, np.ascontiguousarray(behind), out)
+    with one_launch_at_a_time:
+        if behind.ndim == 1:
+            _over_colour(front, behind, out)
+        else:
+            _over_image(front, np.ascontiguousarray(behind), out)
     return out

@@ -5,8 +5,6 @@
 
 from __future__ import annotations
 
-import threading
-
 import numba
 import numpy as np
 import torch
@@ -17,7 +15,7 @@ from avatar_core.camera import Camera
 from avatar_core.gaussians import Gaussians
 from avatar_core.rendering import records as rec
 from avatar_core.rendering.blend import TILE_BUFFER_SIZE, blend
-from avatar_core.rendering.jit import thread_limit
+from avatar_core.rendering.jit import one_launch_at_a_time, thread_limit
 from avatar_core.rendering.memory import aligned
 from avatar_core.rendering.project import LOCAL_SIZE, project
 from avatar_core.rendering.tiles import SORT_BINS, fill_tiles, tile_starts
@@ -43,7 +41,6 @@ class CpuRasterizer:
             raise ValueError(f"workers must be at least 1, got {workers}")
         self.workers = workers or thread_limit()
         self.name = f"Numba CPU rasteriser, {self.workers} thread{'s' if self.workers > 1 else ''}"
-        self._turn = threading.Lock()
         self._chunks = self.workers * _CHUNKS_PER_WORKER
         self._locals = np.empty((self.workers, LOCAL_SIZE), np.float32)
         self._tile_buffers = aligned((self.workers, TILE_BUFFER_SIZE), np.float32)
@@ -78,7 +75,7 @@ class CpuRasterizer:
         planar = np.ascontiguousarray(gaussians.planar.detach().numpy())
         pixel = camera.pixel_intrinsics(width, height)
         lens = np.array([pixel[0, 0], pixel[1, 1], pixel[0, 2], pixel[1, 2]], np.float32)
-        with self._turn:
+        with one_launch_at_a_time:
             numba.set_num_threads(min(self.workers, thread_limit()))
             self._draw(planar, camera.world2cam.astype(np.float32), lens, width, height)
             return torch.from_numpy(self._image)

@@ -12,6 +12,7 @@ import logging
 import os
 import sys
 import tempfile
+import threading
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -41,7 +42,8 @@ def _user_cache_directory() -> Path:
 def _kernel_sources_digest() -> str:
     """Twelve hexadecimal digits that change with any file that holds kernels or helpers of kernels."""
     package = Path(__file__).resolve().parent.parent
-    sources = sorted([*package.glob("rendering/*.py"), *package.glob("models/animator*.py")])
+    kernels = ("rendering/*.py", "models/animator*.py", "models/*_decoder.py", "models/box_qp.py", "lift/*.py")
+    sources = sorted(source for pattern in kernels for source in package.glob(pattern))
     digest = hashlib.sha256()
     for source in sources:
         digest.update(source.read_bytes())
@@ -68,6 +70,7 @@ def choose_cache_directory() -> str:
     return str(directory)
 
 
+KERNEL_SOURCES_DIGEST = _kernel_sources_digest()
 CACHE_DIRECTORY = choose_cache_directory()
 
 # The "numpy" error model divides by zero as the processor does; Python's would put a branch into every division.
@@ -85,6 +88,11 @@ parallel_kernel: Callable[..., Any] = partial(_compile, nogil=True, parallel=Tru
 
 intrinsic: Callable[[Callable[..., Any]], Any] = _numba_intrinsic
 """Functions given as LLVM instructions; typed so that their callers see the kernel's arguments only."""
+
+
+one_launch_at_a_time = threading.RLock()
+"""Held while a `parallel_kernel` runs: Numba's threads belong to the process, and one of its threading layers ends the
+process when two of its own threads launch at once."""
 
 
 def thread_limit() -> int:

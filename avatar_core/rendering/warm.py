@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -12,21 +13,25 @@ from avatar_core.camera import Camera
 from avatar_core.gaussians import Gaussians
 from avatar_core.rendering.compose import composite
 from avatar_core.rendering.cpu import CpuRasterizer
-from avatar_core.rendering.jit import CACHE_DIRECTORY
+from avatar_core.rendering.jit import CACHE_DIRECTORY, KERNEL_SOURCES_DIGEST
 
 Progress = Callable[[str, float], None]
 
 
 def kernels_are_cached() -> bool:
-    """Whether an earlier start left compiled kernels; when not, `warm_up` takes some ten seconds or more."""
-    return any(Path(CACHE_DIRECTORY).rglob("*.nbc"))
+    """Whether an earlier `warm_up` ran to its end; when not, the next one takes up to a minute."""
+    return _marker().is_file()
+
+
+def _marker() -> Path:
+    return Path(CACHE_DIRECTORY) / f"complete-{KERNEL_SOURCES_DIGEST}"
 
 
 def warm_up(progress: Progress | None = None) -> None:
     """Compile all CPU kernels, or load them from the disk cache, by drawing and animating next to nothing.
 
     ``progress`` is told what happens and how much of it is done (0..1). The first start on a machine compiles, which
-    takes some ten seconds or more; later ones load within a second.
+    takes up to a minute; later ones load within a second.
     """
     # Animator and lift stand above this package and use its tools, so they are looked up only when needed.
     from avatar_core.lift import compile_kernels as compile_lift
@@ -50,4 +55,6 @@ def warm_up(progress: Progress | None = None) -> None:
     compile_animation()
     tell("portrait", 0.8)
     compile_lift()
+    with suppress(OSError):  # a cache that cannot be written is compiled again each time
+        _marker().touch()
     tell("done", 1.0)

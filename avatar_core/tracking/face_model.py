@@ -6,13 +6,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
-from safetensors import SafetensorError
-from safetensors.numpy import load_file, save_file
 
-from avatar_core.errors import WeightsError
 from avatar_core.tracking.align import Similarity, similarity
 from avatar_core.tracking.topology import LANDMARK_COUNT, RIGID
+from avatar_core.weights_file import check_shapes, read_tensors, record_sha256, write_tensors
 
 FLIP_IMAGE_AXES = np.array([1.0, -1.0, -1.0])
 """MediaPipe landmarks have y down and z away from the camera; ours have y up and z towards it."""
@@ -46,36 +45,27 @@ class FaceModel:
         return to_input.invert(landmarks), to_input
 
     def save(self, path: str | Path) -> None:
-        save_file({name: np.ascontiguousarray(value) for name, value in vars(self).items()}, str(path))
+        """Write the model (safetensors, atomically) and its checksum beside it."""
+        tensors = {name: torch.from_numpy(np.ascontiguousarray(value)) for name, value in vars(self).items()}
+        write_tensors(Path(path), tensors, {})
+        record_sha256(Path(path))
 
     @classmethod
     def load(cls, path: str | Path) -> FaceModel:
         """Read a face model.
 
         Raises:
-            WeightsError: the file is missing, corrupt, or of another shape.
+            WeightsError: the file is missing, damaged, too large, or of another shape.
         """
         path = Path(path)
-        restore = "Restore it (git checkout -- weights) or make it again: see weights/MODEL_CARD.md."
-        if not path.is_file():
-            raise WeightsError(f"{path}: the face model is missing. {restore}")
-        try:
-            tensors = load_file(str(path))
-        except (SafetensorError, OSError, ValueError) as error:
-            raise WeightsError(f"{path}: not a readable safetensors file ({error}). {restore}") from error
-        names = ("mean", "mirror", "identity_basis", "identity_std", "expression_basis", "expression_std")
-        missing = [name for name in names if name not in tensors]
-        if missing:
-            raise WeightsError(f"{path}: no {', '.join(missing)} inside; this is another file. {restore}")
-        shapes = {"mean": (LANDMARK_COUNT, 3), "mirror": (LANDMARK_COUNT,)}
+        tensors, _ = read_tensors(path)
+        shapes = {"mean": torch.Size((LANDMARK_COUNT, 3)), "mirror": torch.Size((LANDMARK_COUNT,))}
         for kind in ("identity", "expression"):
-            count = tensors[f"{kind}_std"].shape[0] if tensors[f"{kind}_std"].ndim == 1 else -1
-            shapes[f"{kind}_std"] = (count,)
-            shapes[f"{kind}_basis"] = (count, LANDMARK_COUNT, 3)
-        for name, shape in shapes.items():
-            if tensors[name].shape != shape:
-                raise WeightsError(f"{path}: {name} is {tensors[name].shape}, expected {shape}. {restore}")
-        return cls(**{name: tensors[name] for name in names})
+            count = tensors[f"{kind}_std"].numel() if f"{kind}_std" in tensors else 0
+            shapes[f"{kind}_std"] = torch.Size((count,))
+            shapes[f"{kind}_basis"] = torch.Size((count, LANDMARK_COUNT, 3))
+        check_shapes(path, tensors, shapes)
+        return cls(**{name: values.numpy() for name, values in tensors.items()})
 
 
 def image_to_axes_up(landmarks: NDArray[np.floating]) -> NDArray[np.float64]:

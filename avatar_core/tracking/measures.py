@@ -9,13 +9,11 @@ from avatar_core.tracking.topology import (
     LEFT_BROW,
     LEFT_EYE_OUTER,
     LEFT_EYE_RING,
-    LEFT_IRIS,
     LEFT_MOUTH_CORNER,
     LOWER_LIP_INNER,
     RIGHT_BROW,
     RIGHT_EYE_OUTER,
     RIGHT_EYE_RING,
-    RIGHT_IRIS,
     RIGHT_MOUTH_CORNER,
     UPPER_LIP_INNER,
 )
@@ -57,13 +55,3 @@ def brow_raise(landmarks: NDArray[np.floating]) -> float:
     corners = landmarks[[RIGHT_EYE_OUTER, RIGHT_EYE_RING[8], LEFT_EYE_OUTER, LEFT_EYE_RING[8]], 1].mean()
     brows = landmarks[list(RIGHT_BROW + LEFT_BROW), 1].mean()
     return float((brows - corners) / max(inter_ocular_distance(landmarks), 1e-9))
-
-
-def iris_offsets(landmarks: NDArray[np.floating]) -> NDArray[np.float64]:
-    """(2, 2) offset x, y of each iris from the middle of its eye corners over eye width; row 0 the right eye."""
-    offsets = []
-    for ring, iris in ((RIGHT_EYE_RING, RIGHT_IRIS), (LEFT_EYE_RING, LEFT_IRIS)):
-        outer, inner = landmarks[ring[0]], landmarks[ring[8]]
-        width = max(float(np.linalg.norm(outer - inner)), 1e-9)
-        offsets.append((landmarks[iris] - 0.5 * (outer + inner))[:2] / width)
-    return np.array(offsets, np.float64)

@@ -67,12 +67,17 @@ class NeutralStream:
             self.pivot = self.pivot + share * (pivot - self.pivot)
             self.scale = self.scale + share * (scale - self.scale)
 
-    def calibrate(self) -> None:
-        """Hold the mean of the last frames as neutral from now on; without any frame this does nothing."""
+    def forget_recent(self) -> None:
+        """Forget the frames that `calibrate` would average."""
+        self._recent.clear()
+
+    def calibrate(self) -> bool:
+        """Hold the mean of the last frames as neutral from now on; False when there was none."""
         if not self._recent:
-            return
+            return False
         self.landmarks = np.mean([row[0] for row in self._recent], axis=0)
         self.rotation = Rotation.from_matrix([row[1] for row in self._recent]).mean().as_matrix()
         self.pivot = np.mean([row[2] for row in self._recent], axis=0)
         self.scale = float(np.mean([row[3] for row in self._recent]))
         self._fixed = True
+        return True

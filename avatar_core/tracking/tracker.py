@@ -80,9 +80,13 @@ class Tracker:
         self._last_time = None
         self.last_landmarks = None
 
-    def calibrate(self) -> None:
-        """Take the driver's face and pose of the last frames as neutral."""
-        self._neutral.calibrate()
+    def calibrate(self) -> bool:
+        """Take the driver's face and pose of the last frames as neutral; False when there were none."""
+        return self._neutral.calibrate()
+
+    def forget_recent(self) -> None:
+        """Let `calibrate` use only frames that come after this call."""
+        self._neutral.forget_recent()
 
     def close(self) -> None:
         """Release the detector; the next frame opens a new one."""
@@ -91,7 +95,7 @@ class Tracker:
             self._landmarker = None
 
     def __call__(self, frame: NDArray[np.uint8], timestamp: float | None = None) -> Motion | None:
-        """Motion of the largest face in an RGB uint8 frame (H, W, 3), or None when there is none.
+        """Motion of the face that is followed in an RGB uint8 frame (H, W, 3), or None when there is none.
 
         Args:
             timestamp: capture time in seconds, for the smoothing; frames are taken as 1/30 s apart without it.

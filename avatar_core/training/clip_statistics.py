@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from avatar_core.models.box_qp import solve_box_qp
-from avatar_core.models.landmark_weights import coordinate_weights
+from avatar_core.models.landmark_weights import STATISTICS, coordinate_weights
 from avatar_core.tracking.face_model import FaceModel, image_to_axes_up
 from avatar_core.tracking.gaze import gaze_angles
 from avatar_core.tracking.open_mouth import lip_to_chin, repair_open_mouth
@@ -65,7 +65,7 @@ def fit_activations(
     high: NDArray[np.floating],
 ) -> NDArray[np.float64]:
     """Bounded activations (n, B) of landmark displacements (n, 468, 3) under a linear basis (B, 468, 3)."""
-    weights = coordinate_weights()[:MESH_COUNT].reshape(-1)
+    weights = coordinate_weights(STATISTICS)[:MESH_COUNT].reshape(-1)
     flat = np.asarray(basis, np.float64).reshape(len(basis), -1)
     weighted = flat * weights
     hessian = weighted @ flat.T + precision

@@ -24,11 +24,11 @@ import torch
 
 from avatar_core.errors import AvatarError
 from avatar_core.models.networks import MotionNetworks
-from avatar_core.models.weights_file import record_sha256
 from avatar_core.training.motion_data import load_motion_data
 from avatar_core.training.motion_evaluation import MotionEvaluator
 from avatar_core.training.motion_trainer import MotionTrainer, StepReport
 from avatar_core.training.surface_samples import REGIONS
+from avatar_core.weights_file import record_sha256
 
 DEFAULT_STEPS = 22000
 SMOKE_STEPS, SMOKE_REPORT_STEPS = 160, 20

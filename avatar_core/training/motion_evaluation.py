@@ -15,7 +15,7 @@ from torch import Tensor
 
 from avatar_core.models.anatomy import EYEBALL_CENTRES, gaze_rotation
 from avatar_core.models.gaussian_decoder import RAW_OPACITY, RAW_POSITION, RAW_QUATERNION, RAW_SCALE
-from avatar_core.models.landmark_weights import landmark_weights
+from avatar_core.models.landmark_weights import STATISTICS, landmark_weights
 from avatar_core.models.motion_encoder import ActivationSolver
 from avatar_core.models.networks import FIRST_RESIDUAL, GAZE, NAMED_COUNT, MotionNetworks
 from avatar_core.tracking.topology import (
@@ -172,7 +172,7 @@ class MotionEvaluator:
     def _real_landmarks(self, solver: ActivationSolver) -> dict[str, float]:
         """Distance of the networks' landmarks from the real ones of the held-out clips, px in the image plane."""
         groups = {
-            "face": np.flatnonzero(landmark_weights() >= 0.5),
+            "face": np.flatnonzero(landmark_weights(STATISTICS) >= 0.3),
             "lids": np.array(RIGHT_EYE_RING + LEFT_EYE_RING),
             "lips": np.array(INNER_LIPS + OUTER_LIPS),
         }

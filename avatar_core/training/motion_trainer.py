@@ -15,7 +15,6 @@ import torch
 from torch import Tensor, nn
 
 from avatar_core.models.networks import NAMED_COUNT, MotionNetworks
-from avatar_core.models.weights_file import read_tensors, write_tensors
 from avatar_core.motion import ACTIVATION_NAMES
 from avatar_core.training.activation_prior import prior
 from avatar_core.training.expression_sampling import ExpressionSampler
@@ -23,6 +22,7 @@ from avatar_core.training.motion_data import MotionData
 from avatar_core.training.motion_loss import WARP_WEIGHT, activation_gain, batched_change, motion_loss
 from avatar_core.training.surface_samples import REGIONS, SurfaceSampler, SurfaceSamples
 from avatar_core.training.teacher_target import TargetMaker
+from avatar_core.weights_file import read_tensors, write_tensors
 
 SOURCES, DRIVERS, POINTS = 16, 4, 256
 LEARNING_RATE, WARM_UP_STEPS, FINAL_SHARE = 5e-3, 100, 0.01

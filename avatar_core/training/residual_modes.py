@@ -14,11 +14,11 @@ from scipy.spatial import cKDTree
 
 from avatar_core.avatar import PART_NAMES
 from avatar_core.models.anatomy import LOWER_FACE, UPPER_FACE, lip_line, skin_part
-from avatar_core.models.landmark_weights import AXIS_WEIGHTS, landmark_weights
+from avatar_core.models.landmark_weights import STATISTICS, axis_weights, landmark_weights
 from avatar_core.tracking.topology import MESH_COUNT
 from avatar_core.training.teacher_geometry import EYE_SOCKETS, SKIN, TeacherGeometry
 
-FULL_TRUST = 0.6
+FULL_TRUST = 0.3
 """Landmark weight from which a landmark's residual is taken in full; the sliding outline is faded out."""
 LIP_REACH = 0.17
 """Landmarks this close to the lip line belong to one lip and do not move skin of the other."""
@@ -36,7 +36,7 @@ def landmark_modes(
         residuals: per clip (n, 468, 3).
         mirror: (468,) index of each landmark's mirror image.
     """
-    weight = np.sqrt(landmark_weights()[:MESH_COUNT, None] * AXIS_WEIGHTS)
+    weight = np.sqrt(landmark_weights(STATISTICS)[:MESH_COUNT, None] * axis_weights(STATISTICS))
     rows = []
     for clip in residuals:
         both = np.concatenate([clip, clip[:, mirror] * np.array([-1.0, 1.0, 1.0])])
@@ -46,7 +46,7 @@ def landmark_modes(
     signs = np.sign(directions @ np.random.default_rng(0).normal(size=directions.shape[1]))  # the same on every machine
     directions = directions * signs[:, None]
     modes = (singular[:count, None] * directions[:count]).reshape(-1, MESH_COUNT, 3) / weight
-    return modes * np.clip(landmark_weights()[:MESH_COUNT] / FULL_TRUST, 0, 1)[:, None]
+    return modes * np.clip(landmark_weights(STATISTICS)[:MESH_COUNT] / FULL_TRUST, 0, 1)[:, None]
 
 
 def extend_to_vertices(

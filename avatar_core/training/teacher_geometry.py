@@ -65,7 +65,6 @@ class TeacherGeometry:
         label: (V,) part labels (index into `PART_NAMES`).
         shapes: (53, V, 3) displacement at full activation, in `ACTIVATION_NAMES` order; eyeballs have none.
         landmark_vertices: (468, 3) and landmark_weights: (468, 3): mesh landmarks as barycentric points.
-        landmark_trust: (468,) how well each landmark sits on the skin, about 1 inside, 0.08 on the outline.
         centimetre: one ICT centimetre in canonical units.
     """
 
@@ -75,7 +74,6 @@ class TeacherGeometry:
     shapes: NDArray[np.float32]
     landmark_vertices: NDArray[np.int64]
     landmark_weights: NDArray[np.float64]
-    landmark_trust: NDArray[np.float64]
     centimetre: float
 
     def at_landmarks(self, values: NDArray[np.floating]) -> NDArray[np.float64]:
@@ -192,6 +190,5 @@ def load_teacher(folder: Path, mean_face: NDArray[np.floating]) -> TeacherGeomet
         shapes=canonical_shapes,
         landmark_vertices=landmark_vertices,
         landmark_weights=landmark_weights,
-        landmark_trust=trust,
         centimetre=centimetre,
     )

@@ -1,4 +1,5 @@
-"""A display of their own for the window tests: they must neither show windows to a developer nor move his mouse."""
+"""What the window tests share: a display of their own, which neither shows windows to a developer nor moves his mouse,
+and Dear PyGui without any window."""
 
 from __future__ import annotations
 
@@ -8,10 +9,23 @@ import subprocess
 import sys
 from collections.abc import Iterator
 
+import dearpygui.dearpygui as dpg
 import pytest
+
+from app.gui.theme import Look
 
 SCREEN = (1100, 700)  # pixels; the window fills it
 _REQUIRED = "IGA_REQUIRE_GUI"  # set to 1: fail instead of skipping
+
+
+@pytest.fixture
+def look() -> Iterator[Look]:
+    """Fonts and themes in a Dear PyGui context: parts can be built in it and asked what they hold, but not seen."""
+    dpg.create_context()
+    try:
+        yield Look(1.0)
+    finally:
+        dpg.destroy_context()
 
 
 @pytest.fixture(scope="module")

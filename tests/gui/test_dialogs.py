@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import sys
 import time
+from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -35,6 +37,14 @@ def test_saving_proposes_a_name_and_asks_before_overwriting() -> None:
     zenity = native_dialogs(SAVE, "linux", found("zenity"))[0].command
     assert "--save" in zenity and "--confirm-overwrite" in zenity
     assert "--filename=/out/me.safetensors" in zenity
+
+
+def test_no_name_becomes_part_of_an_apple_script() -> None:
+    name = 'me" & (do shell script "touch /tmp/x") & ".safetensors'
+    command = native_dialogs(replace(SAVE, name=name), "darwin", found("osascript"))[0].command
+    scripts = [text for option, text in pairwise(command) if option == "-e"]
+    assert scripts and not any("shell" in script for script in scripts)
+    assert command[-2:] == (SAVE.title, name)
 
 
 def answer(monkeypatch: pytest.MonkeyPatch, *candidates: NativeDialog) -> list[str]:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from app.gui.paths import output_path, parse_paths, use_of
+from app.gui.paths import drives, parse_paths
 
 
 @pytest.mark.parametrize(
@@ -25,18 +25,11 @@ def test_pasted_text_becomes_paths(text: str, paths: list[str]) -> None:
     assert parse_paths(text) == paths
 
 
-def test_files_are_used_for_what_they_are(tmp_path: Path) -> None:
-    assert use_of(Path("me.JPG")) == "photo"
-    assert use_of(Path("me.safetensors")) == "avatar"
-    assert use_of(Path("talk.MP4")) == "driver"
-    assert use_of(tmp_path) == "driver"
-    assert use_of(Path("no_suffix")) == "photo"
+def test_videos_and_folders_drive_and_anything_else_is_a_portrait(tmp_path: Path) -> None:
+    assert drives(Path("talk.MP4")) and drives(tmp_path)
+    assert not any(drives(Path(name)) for name in ("me.JPG", "me.safetensors", "no_suffix"))
 
 
-def test_output_names_are_safe_and_never_taken(tmp_path: Path) -> None:
-    first = output_path(tmp_path, "my photo: best?.jpg", ".png")
-    assert first.parent == tmp_path and first.name.startswith("my-photo-best-") and first.suffix == ".png"
-    first.touch()
-    second = output_path(tmp_path, "my photo: best?.jpg", ".png")
-    assert second != first and not second.exists()
-    assert output_path(tmp_path, "", ".mp4").name.startswith("avatar-")
+@pytest.mark.parametrize("name", ["x" * 300, "nul\0byte.png"])
+def test_a_name_that_cannot_be_looked_at_is_left_to_the_loader(name: str) -> None:
+    assert not drives(Path("/") / name)

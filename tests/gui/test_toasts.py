@@ -10,7 +10,7 @@ from app.session_types import Notice
 
 
 def note(text: str, level: str = "info") -> Notice:
-    return Notice(level, text, 0.0)  # type: ignore[arg-type]
+    return Notice(level, text)  # type: ignore[arg-type]
 
 
 def test_a_notice_appears_stays_and_fades_away() -> None:

@@ -11,7 +11,7 @@ import torch
 from avatar_core.models.anatomy import gaze_rotation, lip_line, skin_part
 from avatar_core.models.gaussian_decoder import RAW_POSITION
 from avatar_core.models.landmark_motion import landmark_normals, landmark_parts
-from avatar_core.models.landmark_weights import landmark_weights
+from avatar_core.models.landmark_weights import STATISTICS, landmark_weights
 from avatar_core.models.motion_encoder import ActivationSolver
 from avatar_core.models.networks import FIRST_RESIDUAL, GAZE, NAMED_COUNT, MotionNetworks
 from avatar_core.motion import ACTIVATION_NAMES
@@ -19,7 +19,7 @@ from avatar_core.tracking.face_model import FaceModel
 from avatar_core.tracking.topology import LOWER_INNER_LIP, UPPER_INNER_LIP
 
 WEIGHTS = Path(__file__).resolve().parents[2] / "weights"
-INNER = landmark_weights() >= 0.5
+INNER = landmark_weights(STATISTICS) >= 0.3
 
 
 @pytest.fixture(scope="module")

@@ -12,7 +12,7 @@ import torch
 from avatar_core.avatar import PART_NAMES
 from avatar_core.errors import WeightsError
 from avatar_core.models.networks import FORMAT, MotionNetworks
-from avatar_core.models.weights_file import CHECKSUM_FILE, expected_sha256, record_sha256, sha256_of, write_tensors
+from avatar_core.weights_file import CHECKSUM_FILE, expected_sha256, record_sha256, sha256_of, write_tensors
 
 
 def _points(count: int) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:

@@ -50,11 +50,11 @@ def test_triangles_cover_the_mesh() -> None:
 
 
 def test_missing_and_damaged_files_are_named(face_model: FaceModel, tmp_path: Path) -> None:
-    with pytest.raises(WeightsError, match=r"gone\.safetensors: the face model is missing"):
+    with pytest.raises(WeightsError, match=r"gone\.safetensors: the weights file is missing"):
         FaceModel.load(tmp_path / "gone.safetensors")
     (tmp_path / "bad.safetensors").write_bytes(b"\x10\x00\x00\x00\x00\x00\x00\x00garbage")
     with pytest.raises(WeightsError, match=r"bad\.safetensors"):
         FaceModel.load(tmp_path / "bad.safetensors")
     FaceModel(**{**vars(face_model), "mean": np.zeros((3, 3))}).save(tmp_path / "shape.safetensors")
-    with pytest.raises(WeightsError, match=r"mean is \(3, 3\)"):
+    with pytest.raises(WeightsError, match=r"mean has shape \(3, 3\)"):
         FaceModel.load(tmp_path / "shape.safetensors")

@@ -7,7 +7,6 @@ should have; a file that differs from it, or that cannot be read, is answered by
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -16,6 +15,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
+from avatar_core.atomic_file import replacing
 from avatar_core.errors import WeightsError
 
 CHECKSUM_FILE = "SHA256SUMS"
@@ -47,9 +47,8 @@ def record_sha256(path: Path) -> None:
     lines = listing.read_text().splitlines() if listing.exists() else []
     kept = [line for line in lines if line.partition(" ")[2].strip().lstrip("*") != path.name]
     text = "\n".join(sorted([*kept, f"{sha256_of(path)}  {path.name}"], key=lambda line: line.partition(" ")[2]))
-    temporary = listing.with_name(f"{CHECKSUM_FILE}.{os.getpid()}.tmp")
-    temporary.write_text(text + "\n")
-    os.replace(temporary, listing)
+    with replacing(listing) as temporary:
+        temporary.write_text(text + "\n")
 
 
 def weights_error(path: Path, problem: str) -> WeightsError:
@@ -86,13 +85,9 @@ def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
 def write_tensors(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, str]) -> None:
     """Write tensors and metadata to ``path`` so that a reader sees the old file or the new one, never a part."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
     contiguous = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
-    try:
+    with replacing(path) as temporary:
         save_file(contiguous, str(temporary), metadata=dict(metadata))
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def check_shapes(path: Path, tensors: Mapping[str, Tensor], shapes: Mapping[str, torch.Size]) -> None:

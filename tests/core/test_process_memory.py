@@ -1,6 +1,6 @@
 import numpy as np
 
-from app.process_memory import resident_megabytes
+from avatar_core.process_memory import resident_megabytes
 
 
 def test_memory_follows_an_allocation() -> None:

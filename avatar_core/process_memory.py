@@ -6,11 +6,11 @@ import os
 import sys
 from pathlib import Path
 
-_MEGABYTE = 1 << 20
+_MEGABYTE = 1e6
 
 
 def resident_megabytes() -> float:
-    """Resident set size in MiB: current on Linux, the peak so far on macOS, 0 where it is not known."""
+    """Resident set size in MB: current on Linux, the peak so far on macOS, 0 where it is not known."""
     if sys.platform == "linux":
         pages = int(Path("/proc/self/statm").read_text().split()[1])
         return pages * os.sysconf("SC_PAGE_SIZE") / _MEGABYTE
