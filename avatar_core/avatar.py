@@ -36,6 +36,7 @@ class Avatar:
         background: (512, 512, 3) uint8, the photo behind the person, inpainted.
         thumbnail: (H, W, 3) uint8, the portrait as cropped.
         provenance: where the avatar came from (strings only).
+        motion_code: (512,) what a visual motion encoder saw in the photo; None where named activations alone drive.
     """
 
     rest: Tensor
@@ -52,6 +53,7 @@ class Avatar:
     background: NDArray[np.uint8]
     thumbnail: NDArray[np.uint8]
     provenance: dict[str, str] = field(default_factory=dict)
+    motion_code: NDArray[np.float32] | None = None
 
     def __len__(self) -> int:
         return int(self.rest.shape[1])

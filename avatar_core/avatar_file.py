@@ -14,7 +14,7 @@ from safetensors.torch import save_file
 from avatar_core.atomic_file import replacing
 from avatar_core.avatar import PART_NAMES, Avatar
 from avatar_core.errors import AvatarFileError
-from avatar_core.models.motion_decoder import FEATURE_SIZE, MOTION_SIZE
+from avatar_core.models.motion_decoder import CODE_SIZE, FEATURE_SIZE, MOTION_SIZE
 
 FORMAT = "gaussian-avatar"
 VERSION = "1"
@@ -33,6 +33,9 @@ _ARRAYS = {
 }
 
 
+_MOTION_CODE = "motion_code"  # only in avatars that a visual motion encoder drives
+
+
 def save_avatar(avatar: Avatar, path: str | os.PathLike[str]) -> None:
     """Write ``avatar``; the file appears under its name only when complete. f and m are kept as float16.
 
@@ -44,6 +47,8 @@ def save_avatar(avatar: Avatar, path: str | os.PathLike[str]) -> None:
     tensors["f"], tensors["m"] = tensors["f"].half(), tensors["m"].half()
     for name in _ARRAYS:
         tensors[name] = torch.from_numpy(np.array(getattr(avatar, name)))
+    if avatar.motion_code is not None:
+        tensors[_MOTION_CODE] = torch.from_numpy(np.array(avatar.motion_code))
     metadata = {"format": FORMAT, "version": VERSION, "provenance": json.dumps(avatar.provenance)}
     try:
         with replacing(target) as temporary:
@@ -72,7 +77,7 @@ def load_avatar(path: str | os.PathLike[str]) -> Avatar:
                 raise AvatarFileError(f"{source}: no {', '.join(missing)} inside; the file is incomplete.")
             shapes = {name: tuple(reader.get_slice(name).get_shape()) for name in names}
             _check_shapes(source, shapes)
-            tensors = {name: reader.get_tensor(name) for name in (*_TENSORS, *_ARRAYS)}
+            tensors = {name: reader.get_tensor(name) for name in (*_TENSORS, *_ARRAYS, _MOTION_CODE) if name in names}
     except (SafetensorError, OSError) as error:
         raise AvatarFileError(f"{source}: damaged or not an avatar ({error}). Encode the photo again.") from error
     for name, values in tensors.items():
@@ -88,6 +93,7 @@ def load_avatar(path: str | os.PathLike[str]) -> Avatar:
     return Avatar(
         **{name: tensors[name] for name in _TENSORS},
         **arrays,
+        motion_code=tensors[_MOTION_CODE].float().numpy() if _MOTION_CODE in tensors else None,
         provenance=_provenance(source, metadata.get("provenance", "{}")),
     )
 
@@ -118,6 +124,8 @@ def _check_shapes(source: Path, shapes: dict[str, tuple[int, ...]]) -> None:
         "canonical_to_head": (4, 4),
         "pivot": (3,),
     }
+    if _MOTION_CODE in shapes:
+        expected[_MOTION_CODE] = (CODE_SIZE,)
     for name, shape in expected.items():
         if shapes[name] != shape:
             raise AvatarFileError(f"{source}: {name} is {shapes[name]}, expected {shape}; the file is damaged.")

@@ -15,7 +15,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import cast
+from typing import Protocol, cast
 
 import cv2
 import numpy as np
@@ -56,12 +56,19 @@ MAX_BACKGROUNDS = 8  # sizes kept per avatar
 _BLUR_SHARE = 0.035  # of the background's side
 
 
+class FrameAnimator(Protocol):
+    """Moves one avatar."""
+
+    def animate(self, control: NDArray[np.float32], pose: HeadPose, /) -> Gaussians:
+        """The avatar under what its networks are driven by and a head pose; the buffer may be reused."""
+
+
 @dataclass
 class _Stage:
     """What one avatar needs in the frame loop; made once and kept for the avatars used last."""
 
     avatar: Avatar
-    animator: Animator
+    animator: FrameAnimator
     retargeter: Retargeter
     backgrounds: dict[tuple[str, int], NDArray[np.uint8]]
 
@@ -75,6 +82,7 @@ class AvatarEngine:
         device_report: the device in use and why.
         last_timings: milliseconds of the last `render`: animate, rasterise, compose.
         last_activations: (A,) activations that the last `render` showed.
+        last_encode_timings: milliseconds of the last `encode`'s parts, where the encoder tells them.
     """
 
     def __init__(self, networks: MotionNetworks, face_model: FaceModel, device: str = "auto") -> None:
@@ -86,6 +94,7 @@ class AvatarEngine:
         self.track = Tracker(face_model)
         self.last_timings: dict[str, float] = {}
         self.last_activations: NDArray[np.float32] = np.zeros(networks.activation_count, np.float32)
+        self.last_encode_timings: dict[str, float] = {}
         self._neutral = NeutralEstimator(face_model)
         self._finder: PhotoFaceFinder | None = None
         self._stages: list[_Stage] = []
@@ -103,14 +112,32 @@ class AvatarEngine:
             WeightsError: a weights file is missing or damaged.
             DeviceError: ``device`` is unknown or not there.
         """
+        return cls(*cls.tracking_weights(cls.weights_folder(weights)), device)
+
+    @staticmethod
+    def weights_folder(weights: str | os.PathLike[str]) -> Path:
+        """The folder ``weights``, or the one of that name beside the package.
+
+        Raises:
+            WeightsError: neither is there.
+        """
         folder = Path(weights)
         beside_package = Path(__file__).resolve().parent.parent / folder
         if not folder.is_dir() and beside_package.is_dir():
             folder = beside_package
         if not folder.is_dir():
             raise WeightsError(f"{folder}: no such weights folder. Run from the repository or name the folder.")
+        return folder
+
+    @staticmethod
+    def tracking_weights(folder: Path) -> tuple[MotionNetworks, FaceModel]:
+        """Networks and face model of a weights folder.
+
+        Raises:
+            WeightsError: a file is missing or damaged.
+        """
         networks = MotionNetworks.load(folder / "motion.safetensors")
-        return cls(networks, FaceModel.load(folder / "face_model.safetensors"), device)
+        return networks, FaceModel.load(folder / "face_model.safetensors")
 
     def warm_up(self, progress: Progress | None = None) -> None:
         """Load the compiled kernels; the first start on a machine compiles them, which takes up to a minute."""
@@ -146,41 +173,13 @@ class AvatarEngine:
                 face = self._finder.find(image)
             except NoFaceError as error:
                 raise NoFaceError(str(error) if path is None else f"{path}: {error}") from error
-            report("Lifting to 3D", 0.25)
-            lifted = lift(
-                image, face.landmarks, self.face_model, lambda stage, share: report("Lifting to 3D", 0.25 + 0.5 * share)
-            )
-            report("Binding the motion", 0.75)
-            with self._compute:
-                f, m = self._describe(lifted)
-            to_canonical = np.linalg.inv(lifted.canonical_to_head)
-            canonical = lifted.landmarks @ to_canonical[:3, :3].T + to_canonical[:3, 3]
-            neutral = self._neutral.neutral(canonical)
-            retargeter = Retargeter(self.solver, self.face_model.mean, neutral, canonical)
-            avatar = Avatar(
-                rest=torch.from_numpy(lifted.rest),
-                f=f,
-                m=m,
-                neck_weight=torch.from_numpy(lifted.neck_weight),
-                expression_weight=torch.from_numpy(lifted.expression_weight),
-                part=torch.from_numpy(lifted.part),
-                source_activations=retargeter.source_activations,
-                landmarks=lifted.landmarks.astype(np.float32),
-                neutral_landmarks=neutral.astype(np.float32),
-                canonical_to_head=lifted.canonical_to_head,
-                pivot=lifted.pivot,
-                background=lifted.background,
-                thumbnail=cv2.resize(
-                    lifted.crop, (THUMBNAIL_SIDE, THUMBNAIL_SIDE), interpolation=cv2.INTER_AREA
-                ).astype(np.uint8),
-            )
+            avatar, retargeter = self._build(image, face.landmarks, report)
             report("Preparing the first frame", 0.9)
             self._stage(avatar, retargeter)
             seconds = time.perf_counter() - started
-            avatar.provenance = {
+            avatar.provenance |= {
                 "source": name,
                 "faces": str(face.face_count),
-                "encoder": "lift",
                 "encode_seconds": f"{seconds:.2f}",
                 "synthetic": "yes",
             }
@@ -194,6 +193,7 @@ class AvatarEngine:
             AvatarFileError: missing, damaged, or made for other weights.
         """
         avatar = load_avatar(path)
+        self._check_origin(path, avatar)
         if len(avatar.source_activations) != self.networks.activation_count:
             raise AvatarFileError(f"{path}: made for other weights. Encode the photo again.")
         return avatar
@@ -267,6 +267,42 @@ class AvatarEngine:
             self._finder.close()
             self._finder = None
 
+    def _build(
+        self, image: NDArray[np.uint8], face_landmarks: NDArray[np.float32], report: Progress
+    ) -> tuple[Avatar, Retargeter]:
+        """The avatar of a photo (H, W, 3) whose face has ``face_landmarks`` (478, 3), and its retargeter."""
+        report("Lifting to 3D", 0.25)
+        lifted = lift(
+            image, face_landmarks, self.face_model, lambda stage, share: report("Lifting to 3D", 0.25 + 0.5 * share)
+        )
+        report("Binding the motion", 0.75)
+        with self._compute:
+            f, m = self._describe(lifted)
+        to_canonical = np.linalg.inv(lifted.canonical_to_head)
+        canonical = lifted.landmarks @ to_canonical[:3, :3].T + to_canonical[:3, 3]
+        neutral = self._neutral.neutral(canonical)
+        retargeter = Retargeter(self.solver, self.face_model.mean, neutral, canonical)
+        avatar = Avatar(
+            rest=torch.from_numpy(lifted.rest),
+            f=f,
+            m=m,
+            neck_weight=torch.from_numpy(lifted.neck_weight),
+            expression_weight=torch.from_numpy(lifted.expression_weight),
+            part=torch.from_numpy(lifted.part),
+            source_activations=retargeter.source_activations,
+            landmarks=lifted.landmarks.astype(np.float32),
+            neutral_landmarks=neutral.astype(np.float32),
+            canonical_to_head=lifted.canonical_to_head,
+            pivot=lifted.pivot,
+            background=lifted.background,
+            thumbnail=thumbnail(lifted.crop),
+            provenance={"encoder": "lift"},
+        )
+        return avatar, retargeter
+
+    def _make_animator(self, avatar: Avatar) -> FrameAnimator:
+        return Animator(avatar, self.networks, self.device)
+
     def _describe(self, lifted: LiftResult) -> tuple[Tensor, Tensor]:
         """f and m (N, 48), rounded to what an avatar file keeps; zero for Gaussians that no expression moves."""
         moves = torch.from_numpy(np.flatnonzero(lifted.expression_weight > 0))
@@ -278,7 +314,16 @@ class AvatarEngine:
 
     def _animate(self, stage: _Stage, motion: Motion | None) -> Gaussians:
         self.last_activations = stage.retargeter.activations(motion)
-        return stage.animator.animate(self.last_activations, _head_pose(motion, stage.avatar.scale))
+        return stage.animator.animate(self._control(stage.avatar, motion), _head_pose(motion, stage.avatar.scale))
+
+    def _control(self, avatar: Avatar, motion: Motion | None) -> NDArray[np.float32]:
+        """What the animator of ``avatar`` is driven by."""
+        return self.last_activations
+
+    def _check_origin(self, path: str | os.PathLike[str], avatar: Avatar) -> None:
+        """Raise `AvatarFileError` unless these networks can animate the avatar read from ``path``."""
+        if avatar.motion_code is not None:
+            raise AvatarFileError(f"{path}: made with the paper's networks. Start with --model paper, or encode again.")
 
     def _stage(self, avatar: Avatar, retargeter: Retargeter | None = None) -> _Stage:
         """The stage of ``avatar``, made when it is not among those used last."""
@@ -293,7 +338,7 @@ class AvatarEngine:
                         avatar.canonical_landmarks(),
                         avatar.source_activations,
                     )
-                stage = _Stage(avatar, Animator(avatar, self.networks, self.device), retargeter, {})
+                stage = _Stage(avatar, self._make_animator(avatar), retargeter, {})
             others = [other for other in self._stages if other is not stage]
             self._stages = [stage, *others][:MAX_STAGES]
             return stage
@@ -319,6 +364,11 @@ class AvatarEngine:
         if array.shape != (size, size, 3) or array.dtype != np.uint8:
             raise ValueError(f"a background picture must be uint8 ({size}, {size}, 3), got {array.dtype} {array.shape}")
         return array
+
+
+def thumbnail(crop: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """A square portrait (S, S, 3) at the size that an avatar keeps."""
+    return cv2.resize(crop, (THUMBNAIL_SIDE, THUMBNAIL_SIDE), interpolation=cv2.INTER_AREA).astype(np.uint8)
 
 
 def _head_pose(motion: Motion | None, scale: float) -> HeadPose:

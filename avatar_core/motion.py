@@ -59,6 +59,7 @@ class Motion:
         gains: applied when an avatar is animated.
         weight: 1 shows the motion, 0 the photo's own expression and pose; between fades (face lost).
         image_landmarks: (478, 2) pixels in the tracked frame, or None.
+        code: (512,) what a visual motion encoder saw in the frame, or None.
     """
 
     displacement: NDArray[np.float32] | None
@@ -69,6 +70,7 @@ class Motion:
     gains: Gains = Gains()
     weight: float = 1.0
     image_landmarks: NDArray[np.float32] | None = None
+    code: NDArray[np.float32] | None = None
 
     @classmethod
     def from_activations(

@@ -71,6 +71,20 @@ def cut_canvas(image: NDArray[np.uint8], landmarks: NDArray[np.floating]) -> Can
     return Canvas(picture, valid, placed, to_crop)
 
 
+def cut_view(image: NDArray[np.uint8], landmarks: NDArray[np.floating], fov: float) -> Canvas:
+    """What a camera of ``fov`` degrees sees from the front: a canvas of `CROP_SIZE` pixels without a border round it."""
+    points = np.asarray(landmarks, np.float64)
+    centre, side = _crop_square(points)
+    scale = CROP_SIZE / side * focal_from_fov(fov) / focal_from_fov(DEFAULT_FOV)
+    shift = CROP_SIZE / 2 - scale * centre
+    picture, valid = _resample(image, scale, shift, CROP_SIZE)
+    if not valid.all():
+        picture = _soften(picture, valid)
+    placed = points * scale
+    placed[:, :2] += shift
+    return Canvas(picture, valid, placed, np.column_stack([scale * np.eye(2), shift]))
+
+
 def _crop_square(points: NDArray[np.float64]) -> tuple[NDArray[np.float64], float]:
     """Centre (2,) and side of the crop in photo pixels: FFHQ's box, upright."""
     right, left = points[list(_RIGHT_EYE_CORNERS), :2].mean(0), points[list(_LEFT_EYE_CORNERS), :2].mean(0)
@@ -82,13 +96,13 @@ def _crop_square(points: NDArray[np.float64]) -> tuple[NDArray[np.float64], floa
 
 
 def _resample(
-    image: NDArray[np.uint8], scale: float, shift: NDArray[np.float64]
+    image: NDArray[np.uint8], scale: float, shift: NDArray[np.float64], side: int = CANVAS_SIZE
 ) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
-    """Canvas picture and validity: canvas = scale * photo + shift, on coordinates with pixel centres at .5."""
-    first, last = _usable(np.array(image.shape[1::-1]), scale, shift)
+    """Picture of ``side`` pixels and validity: canvas = scale * photo + shift, on coordinates with pixel centres at .5."""
+    first, last = _usable(np.array(image.shape[1::-1]), scale, shift, side)
     pad = 4.0 / scale + 4
     low = np.clip(np.floor(-shift / scale - pad), first, last - 1).astype(int)
-    high = np.clip(np.ceil((CANVAS_SIZE - shift) / scale + pad), low + 1, last).astype(int)
+    high = np.clip(np.ceil((side - shift) / scale + pad), low + 1, last).astype(int)
     window = np.ascontiguousarray(image[low[1] : high[1], low[0] : high[0]])
     window_scale, window_shift = np.array([scale, scale]), shift + scale * low
     if scale < _MAX_SHRINK:
@@ -98,22 +112,22 @@ def _resample(
     affine = np.zeros((2, 3))
     affine[[0, 1], [0, 1]] = window_scale
     affine[:, 2] = window_shift + 0.5 * window_scale - 0.5
-    size = (CANVAS_SIZE, CANVAS_SIZE)
+    size = (side, side)
     picture = cv2.warpAffine(window, affine, size, flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
-    xs = (np.arange(CANVAS_SIZE) + 0.5 - shift[0]) / scale
-    ys = (np.arange(CANVAS_SIZE) + 0.5 - shift[1]) / scale
+    xs = (np.arange(side) + 0.5 - shift[0]) / scale
+    ys = (np.arange(side) + 0.5 - shift[1]) / scale
     valid = ((ys >= first[1]) & (ys <= last[1]))[:, None] & ((xs >= first[0]) & (xs <= last[0]))[None, :]
     return picture.astype(np.uint8), valid
 
 
 def _usable(
-    size: NDArray[np.signedinteger], scale: float, shift: NDArray[np.float64]
+    size: NDArray[np.signedinteger], scale: float, shift: NDArray[np.float64], side: int
 ) -> tuple[NDArray[np.signedinteger], NDArray[np.signedinteger]]:
     """First (2,) and last (2,) pixel of the photo to use, x and y: where the canvas goes on beyond the photo, its
     outermost pixels are left out, which scans and crops often leave white or black."""
     edge = np.maximum(1, np.round(EDGE_SHARE * size)).astype(int)
     first = np.where((shift > 0) & (size > 4 * edge), edge, 0)
-    last = np.where((scale * size + shift < CANVAS_SIZE) & (size > 4 * edge), size - edge, size)
+    last = np.where((scale * size + shift < side) & (size > 4 * edge), size - edge, size)
     return first, last
 
 

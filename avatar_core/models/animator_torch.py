@@ -7,12 +7,12 @@ import copy
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from scipy.spatial.transform import Rotation
 from torch import Tensor
 
 from avatar_core.avatar import Avatar
 from avatar_core.gaussians import COLOR, MEAN, OPACITY, QUATERNION, SCALE, Gaussians
 from avatar_core.models.animator_folding import head_axes
+from avatar_core.models.head_pose import apply_head_pose, quaternion_product
 from avatar_core.models.networks import MotionNetworks
 from avatar_core.motion import HeadPose
 
@@ -29,7 +29,7 @@ class TorchAnimator:
         self._neck = avatar.neck_weight.float().to(device)
         self._expression = avatar.expression_weight.float().to(device)
         self._axes = self._place(head_axes(avatar.canonical_to_head))
-        self._pivot = self._place(avatar.pivot)[:, None]
+        self._pivot = self._place(avatar.pivot)
         with torch.inference_mode():
             self._source_code = self._networks.code(self._place(avatar.source_activations))
             self._psi_rest = self._psi(self._source_code)
@@ -51,42 +51,14 @@ class TorchAnimator:
         out = self._planar
         out[MEAN] = self._rest[MEAN] + change[MEAN]
         out[SCALE] = torch.exp(self._rest[SCALE] + change[SCALE])
-        out[QUATERNION] = _product(turn, self._rest[QUATERNION])
+        out[QUATERNION] = quaternion_product(turn, self._rest[QUATERNION])
         out[OPACITY] = torch.sigmoid(self._rest[OPACITY] + change[OPACITY])
         out[COLOR] = (self._rest[COLOR] + change[COLOR]).clamp(0.0, 1.0)
-        self._apply_pose(pose)
+        apply_head_pose(out, self._neck, self._pivot, pose)
         return Gaussians(out)
 
     def _psi(self, driver_code: Tensor) -> Tensor:
         return self._networks.motion_decoder(self._m, self._source_code, driver_code)
 
-    def _apply_pose(self, pose: HeadPose) -> None:
-        """Turn about the pivot by the rotation scaled by the neck weight; translate likewise."""
-        vector = Rotation.from_matrix(pose.rotation).as_rotvec()
-        angle = float(np.linalg.norm(vector))
-        axis = self._place(vector / angle if angle > 0 else vector)
-        half = 0.5 * angle * self._neck
-        turn = torch.cat([torch.cos(half)[None], torch.sin(half) * axis[:, None]])
-        out = self._planar
-        from_pivot = out[MEAN] - self._pivot
-        across = torch.linalg.cross(turn[1:], from_pivot, dim=0)
-        moved = 2.0 * (turn[:1] * across + torch.linalg.cross(turn[1:], across, dim=0))
-        out[MEAN] += moved + self._neck * self._place(pose.translation)[:, None]
-        out[QUATERNION] = _product(turn, out[QUATERNION])
-
     def _place(self, values: NDArray[np.floating]) -> Tensor:
         return torch.as_tensor(np.asarray(values, np.float32), device=self._rest.device)
-
-
-def _product(a: Tensor, b: Tensor) -> Tensor:
-    """The quaternion product of (4, N) with (4, N), wxyz."""
-    aw, ax, ay, az = a
-    bw, bx, by, bz = b
-    return torch.stack(
-        [
-            aw * bw - ax * bx - ay * by - az * bz,
-            aw * bx + ax * bw + ay * bz - az * by,
-            aw * by - ax * bz + ay * bw + az * bx,
-            aw * bz + ax * by - ay * bx + az * bw,
-        ]
-    )

@@ -34,7 +34,8 @@ class Tracker:
 
     The neutral face and the rest pose are found by themselves from the first frame on and improve over the first
     seconds (`NeutralStream`); `calibrate` takes the last frames as they are. ``last_landmarks`` (478, 3) are the last
-    frame's, in its pixels, as the detector gave them.
+    frame's, in its pixels, as the detector gave them; ``last_timings`` the milliseconds of the last call's parts, where
+    it has parts worth telling apart.
     """
 
     def __init__(self, face_model: FaceModel, smoothing: float = 0.5) -> None:
@@ -48,6 +49,7 @@ class Tracker:
         self._gaze = np.zeros((2, 2))
         self._last_time: float | None = None
         self.last_landmarks: NDArray[np.float32] | None = None
+        self.last_timings: dict[str, float] = {}
 
     @property
     def smoothing(self) -> float:

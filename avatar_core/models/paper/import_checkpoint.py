@@ -19,7 +19,7 @@ from avatar_core.models.paper.conversion import convert
 from avatar_core.models.paper.instantiation import INSTANTIATIONS
 from avatar_core.models.paper.networks import metadata
 from avatar_core.models.paper.public_checkpoint import PublicCheckpoint, read_public_checkpoint
-from avatar_core.models.weights_file import write_tensors
+from avatar_core.weights_file import write_tensors
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

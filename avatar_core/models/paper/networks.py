@@ -18,7 +18,7 @@ from avatar_core.models.motion_decoder import MotionDecoder
 from avatar_core.models.paper.encoder import PlaneEncoder
 from avatar_core.models.paper.instantiation import INSTANTIATIONS
 from avatar_core.models.paper.motion_encoder import VisualMotionEncoder
-from avatar_core.models.weights_file import write_tensors
+from avatar_core.weights_file import write_tensors
 
 FORMAT, VERSION = "paper-networks", "1"
 DELTA_GAIN = 0.01
