@@ -15,6 +15,7 @@ from tqdm import tqdm
 from app.background import parse_background
 from app.capture import PERFORMANCE_KEY
 from app.config import AppConfig
+from app.engines import create_engine
 from app.errors import ConfigError, DriverError
 from app.headless_input import HeadlessInput, InputFrame, open_input
 from app.outputs import check_output
@@ -89,7 +90,7 @@ def run(job: HeadlessJob, config: AppConfig) -> dict[str, Any]:
     background = parse_background(config.background)
     driver_key = PERFORMANCE_KEY if config.driver == "auto" else config.driver
     source = open_input(driver_key, config, job.seconds, job.frames)
-    engine = AvatarEngine.from_pretrained(config.weights_folder, config.device)
+    engine = create_engine(config)
     try:
         print(f"Device: {engine.device_report}")
         if not kernels_are_cached():
@@ -117,7 +118,9 @@ def run(job: HeadlessJob, config: AppConfig) -> dict[str, Any]:
             "size": config.size,
             "gaussians": len(avatar),
             "device": engine.device_report,
+            "model": config.model,
             "encode_seconds": round(encode_seconds, 3),
+            "encode_milliseconds": {name: round(value, 1) for name, value in engine.last_encode_timings.items()},
             "seconds": round(seconds, 3),
             "frames_per_second": round(counts.read / seconds, 2),
             "frames_per_second_includes": "reading, tracking, animation, rasterising, composing and video encoding",
@@ -158,6 +161,8 @@ def _render(
             if frame.rgb is not None:
                 motion = engine.track(frame.rgb, frame.seconds)
                 stages.add("track", 1e3 * (time.perf_counter() - began))
+                for stage, milliseconds in engine.track.last_timings.items():
+                    stages.add(stage, milliseconds)
             counts.read += 1
             counts.lost += motion is None
             held = motion or held

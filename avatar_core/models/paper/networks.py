@@ -22,6 +22,7 @@ from avatar_core.weights_file import write_tensors
 
 FORMAT, VERSION = "paper-networks", "1"
 DELTA_GAIN = 0.01
+_LISTED = 5  # problems told of a file that this program wrote itself
 _IMPORT = "python -m avatar_core.models.paper.import_checkpoint"
 
 
@@ -106,4 +107,5 @@ def _check_tensors(source: Path, found: dict[str, tuple[int, ...]], networks: Pa
         if name in found and found[name] != shape
     ]
     if problems:
-        raise WeightsError(f"{source}: other tensors than this version has: {'; '.join(problems)}. Import again.")
+        shown = "; ".join(problems[:_LISTED]) + (f"; and {len(problems) - _LISTED} more" if len(problems) > _LISTED else "")
+        raise WeightsError(f"{source}: other tensors than this version has: {shown}. Import again: {_IMPORT}")

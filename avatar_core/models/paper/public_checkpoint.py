@@ -21,6 +21,8 @@ from avatar_core.models.paper.conversion import Mismatch, compare, public_shapes
 _ROOTS = ("backbone.", "decoder.", "motion_decoder.", "model.")
 _VARIANT_FLAG = "legacy"
 """The release's own switch: true means ray instantiation; its tensors are named and shaped alike in both."""
+_DAMAGED = "not a complete checkpoint: it is truncated, damaged, or another kind of file. Download it again."
+_CODE = "Unsupported"  # how torch's safe loader names what is neither a tensor nor a plain container
 _PREFERRED = "ema"  # of several copies of one network the averaged one is the result of training
 MAXIMUM_DEPTH = 16
 
@@ -64,9 +66,7 @@ def _load(path: Path) -> Any:
     try:
         return torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
-        if "Weights only load failed" not in str(error) and "GLOBAL" not in str(error):
-            raise WeightsError(f"{path}: {_DAMAGED}") from error
-        if not _looks_like_pickle(path):
+        if _CODE not in str(error):
             raise WeightsError(f"{path}: {_DAMAGED}") from error
         raise WeightsError(
             f"{path}: this file would run code when opened, so nothing of it was read. Weights need no code: get the "
@@ -74,18 +74,6 @@ def _load(path: Path) -> Any:
         ) from error
     except (RuntimeError, EOFError, OSError, ValueError, KeyError, zipfile.BadZipFile, IndexError, TypeError) as error:
         raise WeightsError(f"{path}: {_DAMAGED}") from error
-
-
-_DAMAGED = "not a complete checkpoint: it is truncated, damaged, or another kind of file. Download it again."
-
-
-def _looks_like_pickle(path: Path) -> bool:
-    """Whether the file is a torch archive or a plain pickle; anything else fails to unpickle for being something else."""
-    if zipfile.is_zipfile(path):
-        return True
-    with path.open("rb") as stream:
-        start, rest = stream.read(2), stream.seek(-1, 2)
-        return start[:1] == b"\x80" and rest > 0 and stream.read(1) == b"."
 
 
 def _flatten(content: Any, path: Path) -> list[tuple[str, Tensor]]:
@@ -110,7 +98,7 @@ def _select(flat: Mapping[str, Tensor], named: str) -> tuple[dict[str, Tensor], 
     A network may lie under any prefix; what lies under the same prefix belongs to it, known or not.
     """
     expected = public_shapes()
-    groups: dict[str, dict[str, set[str]]] = {root: {} for root in ("E", "M")}
+    groups: dict[str, dict[str, set[str]]] = {"E": {}, "M": {}}
     for name in flat:
         for public in _suffixes(name):
             if public in expected:
@@ -132,7 +120,7 @@ def _select(flat: Mapping[str, Tensor], named: str) -> tuple[dict[str, Tensor], 
         roots = ("model.",) if network == "M" else _ROOTS[:3]
         for name, tensor in flat.items():
             public = name[len(prefix) :]
-            if name.startswith(prefix) and public.startswith(roots):
+            if name not in used and name.startswith(prefix) and public.startswith(roots):
                 tensors[public] = tensor
                 used.add(name)
     return tensors, tuple(name for name in flat if name not in used)

@@ -1,6 +1,6 @@
 """E and M ready to run: on a device, in its best precision and memory order.
 
-The two convolutional networks take bfloat16 where the hardware multiplies it natively (CUDA, AMX on the CPU), and
+The two convolutional networks take bfloat16 where the hardware multiplies it natively (CUDA; AMX or AVX-512 on the CPU), and
 channels-last order. Psi, Phi and the instantiation stay float32.
 """
 
@@ -17,11 +17,11 @@ from avatar_core.models.paper.preprocess import to_network
 
 
 def best_precision(device: torch.device) -> torch.dtype:
-    """bfloat16 where it is fast, float32 elsewhere."""
+    """bfloat16 where it is fast, float32 elsewhere (float16 on GPUs without bfloat16)."""
     if device.type == "cuda":
         return torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float16
-    has_tiles = getattr(torch.cpu, "_is_amx_tile_supported", lambda: False)  # torch has no public question for AMX
-    return torch.bfloat16 if has_tiles() else torch.float32
+    processor = torch.cpu.get_capabilities()
+    return torch.bfloat16 if processor.get("amx_bf16") or processor.get("avx512_bf16") else torch.float32
 
 
 class PaperRuntime:
