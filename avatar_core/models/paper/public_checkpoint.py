@@ -6,6 +6,7 @@ Out: the tensors of the published architecture under their public names, prefixe
 from __future__ import annotations
 
 import pickle
+import warnings
 import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -22,7 +23,7 @@ _ROOTS = ("backbone.", "decoder.", "motion_decoder.", "model.")
 _VARIANT_FLAG = "legacy"
 """The release's own switch: true means ray instantiation; its tensors are named and shaped alike in both."""
 _DAMAGED = "not a complete checkpoint: it is truncated, damaged, or another kind of file. Download it again."
-_CODE = "Unsupported"  # how torch's safe loader names what is neither a tensor nor a plain container
+_CODE = "GLOBAL"  # how torch's safe loader names a function or class that a pickle asks for
 _PREFERRED = "ema"  # of several copies of one network the averaged one is the result of training
 MAXIMUM_DEPTH = 16
 
@@ -64,7 +65,9 @@ def _load(path: Path) -> Any:
     if path.suffix == ".safetensors":
         raise WeightsError(f"{path}: a safetensors file, not a public checkpoint; it may have been imported already.")
     try:
-        return torch.load(path, map_location="cpu", weights_only=True)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # about pickles of other programs; the error tells all
+            return torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         if _CODE not in str(error):
             raise WeightsError(f"{path}: {_DAMAGED}") from error
@@ -72,7 +75,7 @@ def _load(path: Path) -> Any:
             f"{path}: this file would run code when opened, so nothing of it was read. Weights need no code: get the "
             "checkpoint from its authors, or have it saved again with its tensors alone."
         ) from error
-    except (RuntimeError, EOFError, OSError, ValueError, KeyError, zipfile.BadZipFile, IndexError, TypeError) as error:
+    except (RuntimeError, EOFError, OSError, ValueError, LookupError, TypeError, zipfile.BadZipFile) as error:
         raise WeightsError(f"{path}: {_DAMAGED}") from error
 
 
