@@ -8,7 +8,7 @@ Phi and Psi by 1 / sqrt(inputs) (weights alone). Phi's eight outputs that nothin
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -87,12 +87,16 @@ def convert(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
             value = value.float()
         if ours.startswith("gaussian_decoder.output."):
             value = value[list(_RAW_ROWS)]
-        if ours.startswith(_HALF_RATE):
-            value = value * RATE_FACTOR
-        elif ours in _EQUALISED:
-            value = value / math.sqrt(value.shape[1])
-        converted[ours] = value.contiguous()
+        factor = learning_rate_factor(ours, value.shape)
+        converted[ours] = (value if factor == 1.0 else value * factor).contiguous()
     return converted
+
+
+def learning_rate_factor(name: str, shape: Sequence[int]) -> float:
+    """What the public networks multiply our tensor ``name`` of ``shape`` by in every forward pass."""
+    if name.startswith(_HALF_RATE):
+        return RATE_FACTOR
+    return 1.0 / math.sqrt(shape[1]) if name in _EQUALISED else 1.0
 
 
 def _text(shape: tuple[int, ...]) -> str:
