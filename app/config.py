@@ -83,8 +83,8 @@ class ControlsConfig:
 @dataclass(frozen=True)
 class AppConfig:
     """All settings. ``source`` None is the bundled portrait; ``driver`` "auto" is the webcam when there is one, else
-    the scripted performance; ``model`` "paper" runs the paper's networks with the weights in ``checkpoint``; ``size`` is
-    the side of the rendered square in pixels."""
+    the scripted performance; ``model`` "paper" runs the paper's networks with the weights in ``checkpoint``; ``size``
+    is the side of the rendered square in pixels."""
 
     source: str | None = None
     driver: str = "auto"

@@ -72,7 +72,7 @@ def cut_canvas(image: NDArray[np.uint8], landmarks: NDArray[np.floating]) -> Can
 
 
 def cut_view(image: NDArray[np.uint8], landmarks: NDArray[np.floating], fov: float) -> Canvas:
-    """What a camera of ``fov`` degrees sees from the front: a canvas of `CROP_SIZE` pixels without a border round it."""
+    """What a camera of ``fov`` degrees sees from the front: a canvas of `CROP_SIZE` pixels without a border."""
     points = np.asarray(landmarks, np.float64)
     centre, side = _crop_square(points)
     scale = CROP_SIZE / side * focal_from_fov(fov) / focal_from_fov(DEFAULT_FOV)
@@ -98,7 +98,7 @@ def _crop_square(points: NDArray[np.float64]) -> tuple[NDArray[np.float64], floa
 def _resample(
     image: NDArray[np.uint8], scale: float, shift: NDArray[np.float64], side: int = CANVAS_SIZE
 ) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
-    """Picture of ``side`` pixels and validity: canvas = scale * photo + shift, on coordinates with pixel centres at .5."""
+    """Picture of ``side`` pixels and validity: pixel = scale * photo + shift, pixel centres at .5 on both sides."""
     first, last = _usable(np.array(image.shape[1::-1]), scale, shift, side)
     pad = 4.0 / scale + 4
     low = np.clip(np.floor(-shift / scale - pad), first, last - 1).astype(int)

@@ -23,7 +23,7 @@ from avatar_core.models.paper.networks import PaperNetworks
 from avatar_core.training.paper_pairs import PairDataset, PairFolder, RandomPairs
 from avatar_core.training.paper_trainer import PaperTrainer, PaperTrainingConfig, initialise
 
-SMOKE = {"picture_side": 64, "grid_side": 16, "ray_side": 2, "render_side": 32, "batch": 2, "steps": 2}
+SMOKE = {"picture_side": 64, "grid_side": 16, "ray_side": 2, "render_side": 32, "batch": 1, "steps": 2}
 SAVE_EVERY, PRINT_EVERY = 1000, 10
 
 

@@ -1,7 +1,7 @@
 """What the paper's architecture learns from: pictures of one person, one as source, one as driver, one as target.
 
-A dataset gives `DistillationSample`; `PairFolder` reads one from a folder, whoever made the pictures (a diffusion teacher,
-a fitted head model, a multi-view studio):
+A dataset gives `DistillationSample`; `PairFolder` reads one from a folder, whoever made the pictures (a diffusion
+teacher, a fitted head model, a multi-view studio):
 
     pairs.json   a list of entries, file names relative to the folder:
                  {"source": "a/neutral.png",        512 x 512, person on black, as `preprocess.person_on_black` cuts it
@@ -81,7 +81,9 @@ class PairFolder:
         try:
             entries = json.loads(listing.read_text())
         except (OSError, ValueError) as error:
-            raise AvatarError(f"{listing}: cannot be read ({error}). See avatar_core/training/paper_pairs.py.") from error
+            raise AvatarError(
+                f"{listing}: cannot be read ({error}). See avatar_core/training/paper_pairs.py."
+            ) from error
         if not isinstance(entries, list) or not entries:
             raise AvatarError(f"{listing}: must hold a list of pairs.")
         for index, entry in enumerate(entries):
@@ -120,7 +122,9 @@ class PairFolder:
         """(3, side, side) in [0, 1]."""
         image = load_image(self._folder / name)
         if image.shape[0] != image.shape[1]:
-            raise UnreadableImageError(f"{self._folder / name}: must be square, is {image.shape[1]} x {image.shape[0]}.")
+            raise UnreadableImageError(
+                f"{self._folder / name}: must be square, is {image.shape[1]} x {image.shape[0]}."
+            )
         if image.shape[0] != side:
             method = cv2.INTER_AREA if image.shape[0] > side else cv2.INTER_LINEAR
             image = cv2.resize(image, (side, side), interpolation=method).astype(np.uint8)

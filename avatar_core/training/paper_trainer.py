@@ -119,7 +119,10 @@ class PaperTrainer:
         delta_f = networks.motion_decoder(m, source_code, driver_code)
         shown = render(activate(networks.gaussian_decoder(f + delta_f)), sample.camera, self.config.render_side)
         on_device = DistillationSample(
-            **{**vars(sample), **{name: getattr(sample, name).to(device) for name in ("target", "visibility", "detail")}}
+            **{
+                **vars(sample),
+                **{name: getattr(sample, name).to(device) for name in ("target", "visibility", "detail")},
+            }
         )
         return paper_loss(shown, delta_f, on_device, self.config.loss, self._further)
 

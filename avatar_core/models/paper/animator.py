@@ -52,6 +52,12 @@ class PaperAnimator:
         self._planar = torch.empty(CHANNELS, len(avatar), device=device)
         self._rows = CPU_ROWS if device.type == "cpu" else len(avatar)
 
+    @property
+    def kept_bytes(self) -> int:
+        """What this avatar holds on its device."""
+        kept = (self._constant, self._normalised, self._planar, self._neck)
+        return sum(tensor.numel() * tensor.element_size() for tensor in kept)
+
     @torch.inference_mode()
     def animate(self, code: NDArray[np.float32], pose: HeadPose) -> Gaussians:
         """The avatar under a driver's ``code`` (512,) and ``pose``; the buffer is reused by the next call."""

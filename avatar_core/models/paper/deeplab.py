@@ -15,7 +15,7 @@ RATES = (12, 24, 36)
 
 
 class AtrousPyramid(nn.Module):
-    """1x1, three dilated 3x3 and the whole picture's mean, concatenated and projected: (B, 512, H, W) -> (B, 256, H, W)."""
+    """1x1, three dilated 3x3 and the whole map's mean, concatenated, projected: (B, 512, H, W) -> (B, 256, H, W)."""
 
     def __init__(self) -> None:
         super().__init__()

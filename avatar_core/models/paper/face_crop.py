@@ -31,9 +31,7 @@ class FaceCropper:
         centre, side = self._box(image, landmarks)
         return cut_square(image, centre, BOX_SCALE * side)
 
-    def _box(
-        self, image: NDArray[np.uint8], landmarks: NDArray[np.floating]
-    ) -> tuple[NDArray[np.float64], float]:
+    def _box(self, image: NDArray[np.uint8], landmarks: NDArray[np.floating]) -> tuple[NDArray[np.float64], float]:
         """Centre (2,) and side of the square round BlazeFace's box, in pixels."""
         low, high = landmarks[:, :2].min(0).astype(np.float64), landmarks[:, :2].max(0).astype(np.float64)
         centre, side = 0.5 * (low + high), float((high - low).max())

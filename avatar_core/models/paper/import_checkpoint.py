@@ -1,7 +1,9 @@
-"""Import the paper authors' checkpoint: `python -m avatar_core.models.paper.import_checkpoint ckpt.pth out.safetensors`.
+"""Import the paper authors' checkpoint.
 
-Nothing in the file is executed, every tensor is checked against the published architecture, and the output appears under
-its name only when it is complete.
+    python -m avatar_core.models.paper.import_checkpoint ckpt.pth out.safetensors
+
+Nothing in the file is executed, every tensor is checked against the published architecture, and the output appears
+under its name only when it is complete.
 """
 
 from __future__ import annotations

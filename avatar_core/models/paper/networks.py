@@ -1,7 +1,7 @@
 """The paper's networks together: encoder E, Phi, Psi and motion encoder M, and their file.
 
-A file is safetensors with the metadata ``format``, ``version`` and ``instantiation`` ("plane" or "ray"); the names in it
-are those of `PaperNetworks.state_dict`.
+A file is safetensors with the metadata ``format``, ``version`` and ``instantiation`` ("plane" or "ray"); the names in
+it are those of `PaperNetworks.state_dict`.
 """
 
 from __future__ import annotations
@@ -67,7 +67,8 @@ class PaperNetworks(nn.Module):
                 made_for = about.get("instantiation", "")
                 _check_instantiation(source, made_for, instantiation)
                 networks = cls(made_for)
-                _check_tensors(source, {name: tuple(reader.get_slice(name).get_shape()) for name in reader.keys()}, networks)
+                names = list(reader.keys())
+                _check_tensors(source, {name: tuple(reader.get_slice(name).get_shape()) for name in names}, networks)
                 tensors = {name: reader.get_tensor(name) for name in networks.state_dict()}
         except (SafetensorError, OSError) as error:
             raise WeightsError(
@@ -107,5 +108,7 @@ def _check_tensors(source: Path, found: dict[str, tuple[int, ...]], networks: Pa
         if name in found and found[name] != shape
     ]
     if problems:
-        shown = "; ".join(problems[:_LISTED]) + (f"; and {len(problems) - _LISTED} more" if len(problems) > _LISTED else "")
+        shown = "; ".join(problems[:_LISTED]) + (
+            f"; and {len(problems) - _LISTED} more" if len(problems) > _LISTED else ""
+        )
         raise WeightsError(f"{source}: other tensors than this version has: {shown}. Import again: {_IMPORT}")

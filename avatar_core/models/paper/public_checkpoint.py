@@ -82,7 +82,9 @@ def _load(path: Path) -> Any:
 def _flatten(content: Any, path: Path) -> list[tuple[str, Tensor]]:
     """Every tensor inside nested mappings with the dotted path to it."""
     if not isinstance(content, Mapping):
-        raise WeightsError(f"{path}: holds a {type(content).__name__}, not a dictionary of tensors. Is it the right file?")
+        raise WeightsError(
+            f"{path}: holds a {type(content).__name__}, not a dictionary of tensors. Is it the right file?"
+        )
     found: list[tuple[str, Tensor]] = []
     waiting: list[tuple[str, Any, int]] = [("", content, 0)]
     while waiting:

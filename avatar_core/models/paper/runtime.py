@@ -1,7 +1,7 @@
 """E and M ready to run: on a device, in its best precision and memory order.
 
-The two convolutional networks take bfloat16 where the hardware multiplies it natively (CUDA; AMX or AVX-512 on the CPU), and
-channels-last order. Psi, Phi and the instantiation stay float32.
+The two convolutional networks take bfloat16 where the hardware multiplies it natively (CUDA; AMX or AVX-512 on the
+CPU), and channels-last order. Psi, Phi and the instantiation stay float32.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ class PaperRuntime:
 
     @torch.inference_mode()
     def planes(self, picture: NDArray[np.uint8]) -> Tensor:
-        """What the instantiation reads of ``picture`` (512, 512, 3): the mean plane (96, S, S), or all (3, 96, S, S)."""
+        """What instantiation reads of ``picture`` (512, 512, 3): the mean plane (96, S, S), or all (3, 96, S, S)."""
         image = to_network(picture, self.device, self.precision)
         encoder = self.networks.encoder
         return (encoder.mean_plane(image) if self.networks.instantiation == "plane" else encoder(image))[0]

@@ -63,7 +63,8 @@ def test_networks_have_the_published_sizes() -> None:
 def test_learning_rate_factors_are_folded_into_plain_weights() -> None:
     names = (
         "backbone.low_feat_encoder.net.1.attn.q.bias", "backbone.low_feat_encoder.net.0.proj.bias",
-        "motion_decoder.transform.proj.bias", "decoder.net.0.weight", "decoder.net.0.bias", "motion_decoder.net.2.weight",
+        "motion_decoder.transform.proj.bias", "decoder.net.0.weight", "decoder.net.0.bias",
+        "motion_decoder.net.2.weight",
     )  # fmt: skip
     shapes = public_shapes()
     converted = convert({name: torch.ones(shapes[name]) for name in names})
@@ -106,9 +107,7 @@ def test_the_averaged_copy_of_a_network_is_taken(tmp_path: Path) -> None:
     assert float(public.tensors["decoder.net.0.bias"][0]) == 1.0
 
 
-def test_the_motion_encoder_may_be_a_file_of_its_own(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_the_motion_encoder_may_be_a_file_of_its_own(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     state = hollow()
     motion = {name: state.pop(name) for name in list(state) if name.startswith("model.")}
     assert "--motion-encoder" in refused(tmp_path, state, capsys)

@@ -15,9 +15,9 @@ from avatar_core.models.paper.instantiation import (
     FAR,
     FINE,
     NEAR,
-    frontal_rays,
     from_mean_plane,
     from_rays,
+    frontal_rays,
     importance_depths,
     sample_planes,
 )

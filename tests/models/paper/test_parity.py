@@ -2,7 +2,7 @@
 
 Tolerance: 1e-4 of a stage's standard deviation in float32. Two places differ. Fine samples of the ray variant invert
 a peaked distribution, which no float32 port repeats to 1e-4: their depths are held to 5e-4 (head-space units), their
-attributes at the reference's own positions. Counts of kept candidates may differ by the cells that lie on the threshold.
+attributes at the reference's own positions. Counts of kept candidates may differ by those that lie on the threshold.
 """
 
 from __future__ import annotations
@@ -19,8 +19,16 @@ from torch import Tensor, nn
 from avatar_core.camera import Camera
 from avatar_core.gaussians import COLOR, MEAN, QUATERNION, SCALE
 from avatar_core.models.paper.activation import activate, density
-from avatar_core.models.paper.instantiation import COARSE, FINE, Candidates, RaySamples, from_mean_plane, from_rays
-from avatar_core.models.paper.instantiation import MINIMUM_DENSITY, sample_planes
+from avatar_core.models.paper.instantiation import (
+    COARSE,
+    FINE,
+    MINIMUM_DENSITY,
+    Candidates,
+    RaySamples,
+    from_mean_plane,
+    from_rays,
+    sample_planes,
+)
 from avatar_core.models.paper.networks import PaperNetworks
 from avatar_core.models.paper.transformer import to_map
 from tests.models.paper import rule
@@ -124,13 +132,13 @@ def test_the_rule_makes_the_weights_the_reference_ran_with() -> None:
 
 @pytest.mark.parametrize(("side", "name"), [(512, "image512"), (224, "image224")])
 def test_the_pattern_picture_is_the_reference_s(golden: Golden, side: int, name: str) -> None:
-    assert float((at(golden, name, rule.image(side)) - torch.from_numpy(golden[f"in.{name}_samples"])).abs().max()) < 1e-6
+    assert (
+        float((at(golden, name, rule.image(side)) - torch.from_numpy(golden[f"in.{name}_samples"])).abs().max()) < 1e-6
+    )
 
 
 @pytest.mark.parametrize("key", ["p", "z"])
-def test_every_stage_of_the_encoder(
-    golden: Golden, encoder_outputs: dict[str, dict[str, Tensor]], key: str
-) -> None:
+def test_every_stage_of_the_encoder(golden: Golden, encoder_outputs: dict[str, dict[str, Tensor]], key: str) -> None:
     stages = [stage for stage in encoder_outputs[key] if f"{key}.{stage}" in golden]
     assert len(stages) == (19 if key == "p" else 5)
     for stage in stages:

@@ -25,9 +25,7 @@ def errors(reference: NDArray[np.generic], actual: NDArray[np.floating]) -> tupl
     return float(np.sqrt(np.mean(error**2))), float(error.max())
 
 
-def test_bfloat16_stays_within_its_bound(
-    imported: Path, golden: dict[str, NDArray[np.generic]]
-) -> None:
+def test_bfloat16_stays_within_its_bound(imported: Path, golden: dict[str, NDArray[np.generic]]) -> None:
     networks = PaperNetworks.load(imported)
     runtime = PaperRuntime(networks, torch.device("cpu"), torch.bfloat16)
     with torch.inference_mode():
