@@ -21,6 +21,7 @@ from avatar_core.lift.layer import Layer
 from avatar_core.lift.mesh import polygon_mask
 from avatar_core.lift.pose import FacePlacement
 from avatar_core.models.anatomy import EYEBALL_CENTRES, EYEBALL_RADIUS, gaze_rotation
+from avatar_core.tracking.measures import eye_opening
 from avatar_core.tracking.topology import LEFT_EYE_RING, LEFT_IRIS, RIGHT_EYE_RING, RIGHT_IRIS
 
 LID_CLEARANCE = 0.014  # inter-ocular distances between the eyeball and the lids over it
@@ -31,6 +32,8 @@ REACH_UP, REACH_DOWN, REACH_SIDE = 0.15, 0.13, 0.09  # beyond the lid margins, i
 IRIS_OF_EYE_WIDTH = (0.19, 0.29)
 """Iris radius over the width of the opening: an iris is 12 mm across in an opening of 30 mm."""
 SHADOW_SHARE = 0.72  # of the white's brightness: darker pixels beside the iris are lashes or their shadow
+SHUT_OPENING = 0.13  # height of the opening over its width below which an eye counts as shut
+PUPIL, UNSEEN_IRIS = np.array([0.04, 0.03, 0.03], np.float32), np.array([0.16, 0.10, 0.07], np.float32)
 SMALLEST_OPENING = 25  # pixels of iris and sclera below which the eye counts as shut
 
 _SIDES = ((RIGHT_EYE_RING, RIGHT_IRIS, "right_eyeball"), (LEFT_EYE_RING, LEFT_IRIS, "left_eyeball"))
@@ -70,17 +73,20 @@ def _eyeball(
     outline = face.landmarks[list(ring), :2]
     window = _window(outline, face.eye_distance, picture.shape[0])
     opening = face.eyes[side][window.rows, window.columns]
+    corners = [ring[0], ring[8]]
+    centre = EYEBALL_CENTRES[side] + (face.neutral[corners] - mean[corners]).mean(0)
+    middle = project(face.to_head.apply(centre)[None])[0]
+    shut = eye_opening(face.canonical, ring) < SHUT_OPENING
     iris = face.landmarks[iris_index, :2]
+    if shut:  # nobody knows where it looks: straight ahead
+        iris = project(face.to_head.apply(centre + np.array([0.0, 0.0, EYEBALL_RADIUS]))[None])[0, :2]
     width = float(np.linalg.norm(outline[0] - outline[8]))
     rim = np.linalg.norm(face.landmarks[iris_index + 1 : iris_index + 5, :2] - iris, axis=1).mean()
     iris_radius = float(np.clip(rim, IRIS_OF_EYE_WIDTH[0] * width, IRIS_OF_EYE_WIDTH[1] * width))
     patch = picture[window.rows, window.columns]
-    colours, lashes = _paint(patch, opening, window, iris, iris_radius, face, picture)
+    colours, lashes = _paint(patch, opening, window, iris, iris_radius, face, picture, shut)
     over_eye[window.rows, window.columns] |= lashes
 
-    corners = [ring[0], ring[8]]
-    centre = EYEBALL_CENTRES[side] + (face.neutral[corners] - mean[corners]).mean(0)
-    middle = project(face.to_head.apply(centre)[None])[0]
     radius = EYEBALL_RADIUS * face.eye_distance
     skin = skin_height[window.rows, window.columns]
     near = polygon_mask(_grown(outline, 0.10 * face.eye_distance), picture.shape[0])[window.rows, window.columns]
@@ -160,19 +166,24 @@ def _sample(values: NDArray[np.float32], x: NDArray[np.float32], y: NDArray[np.f
 
 def _paint(
     patch: NDArray[np.float32], opening: NDArray[np.bool_], window: _Window, iris: NDArray[np.floating],
-    iris_radius: float, face: FacePlacement, picture: NDArray[np.float32],
+    iris_radius: float, face: FacePlacement, picture: NDArray[np.float32], shut: bool,
 ) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:  # fmt: skip
-    """Eyeball colours (h, w, 3): the photo's where the eye shows, continued under lids and lashes; and the lashes."""
+    """Eyeball colours (h, w, 3): the photo's where the eye shows, continued under lids and lashes; and the lashes.
+
+    Of a shut eye the photo shows lashes only: its eyeball is made up.
+    """
     core = cv2.erode(opening.astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
     if core.sum() < SMALLEST_OPENING:
         core = opening
+    if shut:
+        core = np.zeros_like(opening)
     off_iris = np.hypot(window.x - iris[0], window.y - iris[1])
     white = _sclera(patch, core & (off_iris > 1.2 * iris_radius), face, picture)
     disc = _complete_iris(patch, core & (off_iris <= 1.02 * iris_radius), window, iris, iris_radius, off_iris)
     blend = np.clip((1.06 * iris_radius - off_iris) / (0.14 * iris_radius) + 0.3, 0, 1)[..., None]
     continued = disc * blend + white * (1 - blend)
     dark = patch.mean(-1) < SHADOW_SHARE * white.mean(-1)
-    lashes = opening & dark & (off_iris > 1.25 * iris_radius)
+    lashes = opening if shut else opening & dark & (off_iris > 1.25 * iris_radius)
     own = core & ~lashes
     share = np.where(own, np.float32(1), cv2.GaussianBlur(own.astype(np.float32), (0, 0), 0.7))
     share = (share * ~lashes)[..., None]
@@ -215,5 +226,5 @@ def _complete_iris(
         if members.sum() > 1:
             disc[missing] = disc[members].mean(0)
         else:
-            disc[missing] = np.array([0.12, 0.08, 0.06], np.float32) * (1 + 0.15 * ring)
+            disc[missing] = PUPIL if ring < 3 else UNSEEN_IRIS * (1 + 0.15 * (9 - ring))
     return disc
