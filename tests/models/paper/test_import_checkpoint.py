@@ -84,7 +84,9 @@ def test_a_half_precision_checkpoint_is_converted(tmp_path: Path, public_state: 
     import_checkpoint(tmp_path / "half.pth", tmp_path / "paper.safetensors", half=True)
     weight = PaperNetworks.load(tmp_path / "paper.safetensors").encoder.body.stem.weight
     expected = public_state["backbone.deep_lab_v3.encoder.conv1.weight"]
-    assert weight.dtype == torch.float32
+    straight = load_networks(tmp_path / "half.pth", tmp_path).encoder.body.stem.weight  # without importing first
+    assert weight.dtype == straight.dtype == torch.float32
+    assert torch.equal(weight, straight)
     assert float((weight - expected).abs().max()) <= 2**-11 * float(expected.abs().max())
 
 
