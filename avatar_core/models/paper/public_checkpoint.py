@@ -19,7 +19,8 @@ from torch import Tensor
 from avatar_core.errors import WeightsError
 from avatar_core.models.paper.conversion import Mismatch, compare, public_shapes
 
-_ROOTS = ("backbone.", "decoder.", "motion_decoder.", "model.")
+_ROOTS = {"encoder": ("backbone.", "decoder.", "motion_decoder."), "motion encoder": ("model.",)}
+"""How the public names of each of the checkpoint's two networks begin."""
 _VARIANT_FLAG = "legacy"
 """The release's own switch: true means ray instantiation; its tensors are named and shaped alike in both."""
 _DAMAGED = "not a complete checkpoint: it is truncated, damaged, or another kind of file. Download it again."
@@ -103,13 +104,13 @@ def _select(flat: Mapping[str, Tensor], named: str) -> tuple[dict[str, Tensor], 
     A network may lie under any prefix; what lies under the same prefix belongs to it, known or not.
     """
     expected = public_shapes()
-    groups: dict[str, dict[str, set[str]]] = {"E": {}, "M": {}}
+    groups: dict[str, dict[str, int]] = {network: {} for network in _ROOTS}  # known tensors by prefix
     for name in flat:
-        for public in _suffixes(name):
-            if public in expected:
-                network = "M" if public.startswith("model.") else "E"
-                groups[network].setdefault(name[: len(name) - len(public)], set()).add(public)
-                break
+        public = next((suffix for suffix in _suffixes(name) if suffix in expected), None)
+        if public is not None:
+            network = next(network for network, roots in _ROOTS.items() if public.startswith(roots))
+            prefix = name[: len(name) - len(public)]
+            groups[network][prefix] = groups[network].get(prefix, 0) + 1
     if not any(groups.values()):
         example = ", ".join(list(flat)[:3]) or "no tensor at all"
         raise WeightsError(
@@ -121,11 +122,10 @@ def _select(flat: Mapping[str, Tensor], named: str) -> tuple[dict[str, Tensor], 
     for network, prefixes in groups.items():
         if not prefixes:
             continue
-        prefix = max(prefixes, key=lambda text: (len(prefixes[text]), _PREFERRED in text.lower(), -len(text)))
-        roots = ("model.",) if network == "M" else _ROOTS[:3]
+        prefix = max(prefixes, key=lambda text: (prefixes[text], _PREFERRED in text.lower(), -len(text)))
         for name, tensor in flat.items():
             public = name[len(prefix) :]
-            if name not in used and name.startswith(prefix) and public.startswith(roots):
+            if name not in used and name.startswith(prefix) and public.startswith(_ROOTS[network]):
                 tensors[public] = tensor
                 used.add(name)
     return tensors, tuple(name for name in flat if name not in used)

@@ -18,11 +18,13 @@ from numpy.typing import NDArray
 from app.cli import main
 from avatar_core.avatar import Avatar
 from avatar_core.avatar_file import load_avatar
+from avatar_core.camera import DEFAULT_FOV, focal_from_fov
 from avatar_core.engine import AvatarEngine
 from avatar_core.errors import AvatarFileError
 from avatar_core.gaussians import COLOR, MEAN, OPACITY, QUATERNION, SCALE
-from avatar_core.lift.canvas import CROP_SIZE
+from avatar_core.lift.canvas import CROP_SIZE, cut_canvas, cut_view, inner_crop
 from avatar_core.models.gaussian_decoder import RAW_POSITION
+from avatar_core.models.paper import bench
 from avatar_core.models.paper.activation import activate
 from avatar_core.models.paper.animator import PaperAnimator
 from avatar_core.models.paper.face_crop import FaceCropper, cut_square
@@ -82,6 +84,19 @@ def test_the_person_stands_on_black_and_smaller_in_the_wide_crop(
         assert int(picture[236:276, 236:276].min()) > 0  # the face is whole
     covered = [float((picture.max(axis=2) > 0)[: CROP_SIZE // 2].mean()) for picture in (wide, close)]
     assert covered[0] < covered[1]
+
+
+def test_the_close_crop_is_what_the_default_camera_sees(
+    portrait: NDArray[np.uint8], face_landmarks: NDArray[np.float32]
+) -> None:
+    close, wide = (cut_view(portrait, face_landmarks, fov) for fov in (DEFAULT_FOV, WIDE_FOV))
+    canvas = cut_canvas(portrait, face_landmarks)
+    assert np.allclose(close.image_to_crop, canvas.image_to_crop)
+    assert np.abs(close.image[60:450, 60:450].astype(int) - inner_crop(canvas.image)[60:450, 60:450]).mean() < 1
+    half = CROP_SIZE / 2
+    ratio = focal_from_fov(WIDE_FOV) / focal_from_fov(DEFAULT_FOV)
+    assert np.allclose(wide.landmarks[:, :2] - half, ratio * (close.landmarks[:, :2] - half))
+    assert np.allclose(wide.landmarks[:, 2], ratio * close.landmarks[:, 2])
 
 
 def test_pictures_enter_the_networks_between_minus_one_and_one() -> None:
@@ -188,6 +203,14 @@ def test_the_program_runs_headless_from_photo_to_video(
     stages = ("read", "track", "track_landmarks", "track_face_crop", "track_motion_encoder", "animate", "rasterise")
     for stage in (*stages, "compose", "write"):
         assert figures["milliseconds"][stage]["median"] > 0
+
+
+def test_the_benchmark_prints_every_stage(imported: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert bench.main(["--checkpoint", str(imported), "--device", "cpu", "--repeats", "1"]) == 0
+    figures = json.loads(capsys.readouterr().out)
+    assert figures["gaussians"] == 512 * 512
+    for stage in ("encoder_ms", "instantiation_ms", "motion_encoder_ms", "animate_ms", "networks_mb", "avatar_mb"):
+        assert figures[stage] > 0
 
 
 def test_a_checkpoint_without_its_model_is_told(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
