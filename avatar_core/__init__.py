@@ -1,5 +1,6 @@
 """One portrait photo to an animatable 3D Gaussian head avatar: encode once, drive and render every frame."""
 
+import avatar_core.patient_threads  # noqa: F401 (for its effect, before anything loads OpenMP)
 from avatar_core.avatar import Avatar
 from avatar_core.camera import Camera
 from avatar_core.errors import AvatarError, NoFaceError, UnreadableImageError, WeightsError
