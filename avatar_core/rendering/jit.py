@@ -39,14 +39,27 @@ def _user_cache_directory() -> Path:
     return Path(base) / "instant-gaussian-avatar"
 
 
-def _kernel_sources_digest() -> str:
-    """Twelve hexadecimal digits that change with any file that holds kernels or helpers of kernels."""
+def _kernel_sources() -> list[Path]:
+    """Files that hold kernels, helpers of kernels, or sizes that are compiled into them."""
     package = Path(__file__).resolve().parent.parent
-    kernels = ("rendering/*.py", "models/animator*.py", "models/*_decoder.py", "models/box_qp.py", "lift/*.py")
-    sources = sorted(source for pattern in kernels for source in package.glob(pattern))
+    patterns = ("rendering/*.py", "models/animator*.py", "models/*_decoder.py", "models/box_qp.py", "lift/*.py")
+    return sorted(source for pattern in patterns for source in package.glob(pattern))
+
+
+def _kernel_sources_digest() -> str:
+    """Twelve hexadecimal digits that change with the content of any of `_kernel_sources`."""
     digest = hashlib.sha256()
-    for source in sources:
+    for source in _kernel_sources():
         digest.update(source.read_bytes())
+    return digest.hexdigest()[:12]
+
+
+def kernel_stamp() -> str:
+    """Twelve hexadecimal digits that change when Numba compiles afresh: with place, time or size of a source file."""
+    digest = hashlib.sha256()
+    for source in _kernel_sources():
+        status = source.stat()
+        digest.update(f"{source} {status.st_mtime_ns} {status.st_size}\n".encode())
     return digest.hexdigest()[:12]
 
 
@@ -70,7 +83,6 @@ def choose_cache_directory() -> str:
     return str(directory)
 
 
-KERNEL_SOURCES_DIGEST = _kernel_sources_digest()
 CACHE_DIRECTORY = choose_cache_directory()
 
 # The "numpy" error model divides by zero as the processor does; Python's would put a branch into every division.

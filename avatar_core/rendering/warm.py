@@ -13,7 +13,7 @@ from avatar_core.camera import Camera
 from avatar_core.gaussians import Gaussians
 from avatar_core.rendering.compose import composite
 from avatar_core.rendering.cpu import CpuRasterizer
-from avatar_core.rendering.jit import CACHE_DIRECTORY, KERNEL_SOURCES_DIGEST
+from avatar_core.rendering.jit import CACHE_DIRECTORY, kernel_stamp
 
 Progress = Callable[[str, float], None]
 
@@ -24,7 +24,7 @@ def kernels_are_cached() -> bool:
 
 
 def _marker() -> Path:
-    return Path(CACHE_DIRECTORY) / f"complete-{KERNEL_SOURCES_DIGEST}"
+    return Path(CACHE_DIRECTORY) / f"complete-{kernel_stamp()}"
 
 
 def warm_up(progress: Progress | None = None) -> None:
