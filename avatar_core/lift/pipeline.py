@@ -14,17 +14,15 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from avatar_core.lift.canvas import CANVAS_SIZE, cut_canvas, inner_crop, project
-from avatar_core.lift.coordinates import register
+from avatar_core.lift.canvas import CANVAS_SIZE, inner_crop, project
 from avatar_core.lift.eyes import build_eyes
 from avatar_core.lift.layer import Layer, join, to_gaussians
 from avatar_core.lift.maps import smoothstep
-from avatar_core.lift.matte import cut_out
 from avatar_core.lift.mouth import build_mouth
-from avatar_core.lift.pose import PIVOT, place_face
+from avatar_core.lift.pose import PIVOT
 from avatar_core.lift.refine import refine_colours
+from avatar_core.lift.relief import Refiner, Relief, build_relief
 from avatar_core.lift.skin import build_skin
-from avatar_core.lift.surfaces import build_surfaces
 from avatar_core.lift.torso import build_back, build_body
 from avatar_core.tracking.face_model import FaceModel
 from avatar_core.tracking.topology import LANDMARK_COUNT
@@ -71,7 +69,11 @@ class LiftResult:
 
 
 def lift(
-    image: NDArray[np.uint8], landmarks: NDArray[np.floating], face_model: FaceModel, progress: Progress | None = None
+    image: NDArray[np.uint8],
+    landmarks: NDArray[np.floating],
+    face_model: FaceModel,
+    progress: Progress | None = None,
+    refiner: Refiner | None = None,
 ) -> LiftResult:
     """Lift a portrait.
 
@@ -80,31 +82,41 @@ def lift(
         landmarks: (478, 3) MediaPipe landmarks in its pixels: x right, y down, z away in the same unit as x.
         face_model: gives the mean face that coordinates refer to.
         progress: called with a stage's name and the share done, 0..1.
+        refiner: corrects the relief and adds what the photo hides; without it geometry alone decides.
 
     Raises:
         ValueError: image or landmarks have another shape, or the landmarks are not finite.
     """
     _check(image, landmarks)
     report = progress or (lambda stage, share: None)
-    report("crop", 0.0)
-    canvas = cut_canvas(image, landmarks)
-    face = place_face(canvas, face_model)
-    report("matte", 0.15)
-    matte = cut_out(canvas, face.mesh.inside)
-    report("relief", 0.4)
-    surfaces = build_surfaces(matte.alpha, face)
+    relief = build_relief(image, landmarks, face_model, report)
     report("surface", 0.6)
-    registered = register(face, face_model.mean)
-    picture = canvas.image.astype(np.float32) / np.float32(255)
+    added: list[Layer] = []
+    replaced = None
+    if refiner is not None:
+        refined = refiner.refine(relief)
+        relief, added, replaced = refined.relief, refined.layers, refined.replaces
+    surfaces, matte, face, registered = relief.surfaces, relief.matte, relief.face, relief.registered
+    picture = relief.canvas.image.astype(np.float32) / np.float32(255)
     eyes, over_eye = build_eyes(picture, surfaces.head, face, face_model.mean)
+    back = build_back(surfaces, matte, face, registered)
+    if replaced is not None:
+        back = back.take(~replaced(back.u))
     layers = [
         build_skin(surfaces, matte, picture, over_eye, face, registered, face_model.mean),
         build_body(surfaces, matte, face, registered),
-        build_back(surfaces, matte, face, registered),
+        back,
+        *added,
     ]
     report("mouth", 0.85)
     layers += [*eyes, build_mouth(picture, surfaces.head, face, face_model.mean)]
-    layer = _fade_borders(join(layers))
+    return _finish(join(layers), relief, report)
+
+
+def _finish(layer: Layer, relief: Relief, report: Progress) -> LiftResult:
+    """All samples as Gaussians whose default view is the photo."""
+    canvas, matte, face = relief.canvas, relief.matte, relief.face
+    layer = _fade_borders(layer)
     rest, normal = to_gaussians(layer)
     report("colours", 0.9)
     matte_crop = np.ascontiguousarray(inner_crop(matte.alpha))

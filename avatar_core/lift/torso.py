@@ -22,6 +22,7 @@ from avatar_core.lift.layer import Layer, join, surface_steps
 from avatar_core.lift.maps import distance_from
 from avatar_core.lift.matte import FAINT, Matte
 from avatar_core.lift.pose import FacePlacement
+from avatar_core.lift.relief import Relief
 from avatar_core.lift.surfaces import Surfaces
 from avatar_core.tracking.topology import CHIN
 
@@ -115,6 +116,13 @@ def build_back(surfaces: Surfaces, matte: Matte, face: FacePlacement, registered
         expression_weight=np.zeros(count, np.float32),
         seen=np.zeros(count, bool),
     )
+
+
+def far_side_colour(relief: Relief) -> NDArray[np.float32]:
+    """Colours (S, S, 3) of the far side as `build_back` uses them."""
+    x, y = pixel_grid()
+    rim = _rim(relief.matte, relief.face, relief.registered.distance, y)
+    return _back_colour(relief.matte, rim, x, y, relief.face.eye_distance)
 
 
 def _back_colour(

@@ -1,0 +1,73 @@
+"""The maps between a photo and its Gaussians, and who may correct them.
+
+In: photo and landmarks. Out: `Relief`: the canvas with its matte, the placed face, height maps and registration. A
+`Refiner` (the learned encoder) returns a better `Relief` and sheets of what the photo hides; without one the lift is
+pure geometry.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from avatar_core.lift.canvas import Canvas, cut_canvas
+from avatar_core.lift.coordinates import Registration, register
+from avatar_core.lift.layer import Layer
+from avatar_core.lift.matte import Matte, cut_out
+from avatar_core.lift.pose import FacePlacement, place_face
+from avatar_core.lift.surfaces import Surfaces, build_surfaces
+from avatar_core.tracking.face_model import FaceModel
+
+
+@dataclass(frozen=True)
+class Relief:
+    """A portrait before its surfaces are cut into samples; maps are those of the canvas."""
+
+    canvas: Canvas
+    matte: Matte
+    face: FacePlacement
+    surfaces: Surfaces
+    registered: Registration
+
+
+@dataclass(frozen=True)
+class Refinement:
+    """What a refiner gives back.
+
+    Args:
+        relief: the corrected relief.
+        layers: further sheets of samples.
+        replaces: canonical points (N, 3) of the lift's far side -> (N,) bool, which of them ``layers`` stands for.
+    """
+
+    relief: Relief
+    layers: list[Layer]
+    replaces: Callable[[NDArray[np.floating]], NDArray[np.bool_]]
+
+
+class Refiner(Protocol):
+    """Improves the lift."""
+
+    def refine(self, relief: Relief) -> Refinement:
+        """The better relief of a photo and what it hides."""
+
+
+def build_relief(
+    image: NDArray[np.uint8],
+    landmarks: NDArray[np.floating],
+    face_model: FaceModel,
+    report: Callable[[str, float], None],
+) -> Relief:
+    """Crop, matte and heights of a photo (H, W, 3) with landmarks (478, 3) in its pixels."""
+    report("crop", 0.0)
+    canvas = cut_canvas(image, landmarks)
+    face = place_face(canvas, face_model)
+    report("matte", 0.15)
+    matte = cut_out(canvas, face.mesh.inside)
+    report("relief", 0.4)
+    surfaces = build_surfaces(matte.alpha, face)
+    return Relief(canvas, matte, face, surfaces, register(face, face_model.mean))

@@ -1,0 +1,142 @@
+"""The learned encoder as the lift's `Refiner`: runs the network once and turns its template into samples.
+
+In: `Relief`. Out: `Refinement`.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.nn.functional as functional
+from numpy.typing import NDArray
+from scipy.spatial import cKDTree
+from torch import Tensor
+
+from avatar_core.avatar import PART_NAMES
+from avatar_core.lift.coordinates import HAIR_DISTANCE, head_expression_weight, head_part, neck_weight
+from avatar_core.lift.layer import Layer
+from avatar_core.lift.relief import Refinement, Relief
+from avatar_core.models.encoder.appearance import blend_sources
+from avatar_core.models.encoder.guide import Guide, build_guide, with_correction
+from avatar_core.models.encoder.layout import CENTRE, COLUMNS, ROWS, locate, rays, usable
+from avatar_core.models.encoder.network import EncoderNetwork, Prediction
+from avatar_core.tracking.topology import MESH_COUNT
+
+FINE = 2
+"""Samples per cell, both ways."""
+PRESENT = 0.4
+BURIED = 0.012
+"""Canonical units that the template lies under what the photo shows, where both are."""
+OUTGROWN = 1.15
+"""Far-side samples up to this multiple of the template's radius are replaced by it; long hair beyond stays."""
+HEAD_NECK = PART_NAMES.index("head_neck")
+
+
+class LearnedEncoder:
+    """Corrects the relief and adds the hidden template layer.
+
+    Args:
+        network: trained weights; untrained ones change nothing.
+        mean: (478, 3) the mean face that coordinates refer to.
+    """
+
+    def __init__(self, network: EncoderNetwork, mean: NDArray[np.floating]) -> None:
+        self.network = network.eval()
+        self._mean = np.asarray(mean, np.float64)
+
+    @classmethod
+    def load(cls, path: str | Path, mean: NDArray[np.floating]) -> LearnedEncoder:
+        """The encoder of a weights file.
+
+        Raises:
+            WeightsError: see `EncoderNetwork.load`.
+        """
+        return cls(EncoderNetwork.load(path), mean)
+
+    @torch.no_grad()
+    def refine(self, relief: Relief) -> Refinement:
+        """The corrected relief and what the photo hides, as one sheet of samples."""
+        guide = build_guide(relief)
+        similarity = torch.from_numpy(guide.canonical_to_head).float()[None]
+        prediction = self.network(torch.from_numpy(guide.maps)[None], similarity)
+        presence = prediction.presence[0].numpy() * usable()
+        layer = self._sheet(prediction, torch.from_numpy(presence), guide, relief)
+        radius = prediction.radius[0].numpy()
+
+        def replaces(canonical: NDArray[np.floating]) -> NDArray[np.bool_]:
+            place = locate(canonical)
+            row = np.clip(place[:, 0].astype(int), 0, ROWS - 1)
+            column = place[:, 1].astype(int) % COLUMNS
+            inside = (place[:, 0] < ROWS) & (place[:, 2] < OUTGROWN * radius[row, column])
+            return inside & (presence[row, column] > PRESENT)
+
+        corrected = with_correction(relief, prediction.correction[0].numpy())
+        return Refinement(corrected, [layer] if len(layer) else [], replaces)
+
+    def _sheet(self, prediction: Prediction, presence: Tensor, guide: Guide, relief: Relief) -> Layer:
+        """The template's samples where it is present."""
+        rows, columns = FINE * ROWS, FINE * COLUMNS
+        origin, direction = (torch.from_numpy(values).float() for values in rays(rows, columns))
+        radius = _finer(prediction.radius[0, None])[0]
+        present = _finer(presence[None])[0]
+        points = (origin + direction * radius[..., None])[None]
+        similarity = torch.from_numpy(guide.canonical_to_head).float()[None]
+        front, back, coverage = (
+            torch.from_numpy(np.ascontiguousarray(np.moveaxis(values, -1, 0)))[None]
+            for values in (guide.front, guide.back, guide.coverage[..., None])
+        )
+        base = _finer(prediction.colour[0].movedim(-1, 0)).movedim(0, -1)[None]
+        gates = _finer(prediction.gates[0].movedim(-1, 0)).movedim(0, -1)[None]
+        colour = blend_sources(points, direction, similarity, front, back, coverage, base, gates)[0].numpy()
+        return self._cut(points[0].numpy(), present.numpy(), colour, relief)
+
+    def _cut(
+        self, points: NDArray[np.float32], present: NDArray[np.float32], colour: NDArray[np.float32], relief: Relief
+    ) -> Layer:
+        chosen, stride = _thin_out(present > PRESENT)
+        to_head = relief.face.to_head
+        placed = to_head.apply(points).astype(np.float32)
+        across = 0.5 * (np.roll(placed, -1, axis=1) - np.roll(placed, 1, axis=1)) * stride[:, None, None]
+        upward = -np.gradient(placed, axis=0)
+        canonical = points[chosen]
+        inward = canonical - CENTRE
+        buried = to_head.apply(canonical - BURIED * inward / np.linalg.norm(inward, axis=1, keepdims=True))
+        distance = self._from_face(canonical)
+        moves = head_expression_weight(distance) * (canonical[:, 1] > -1.3)
+        part = np.where(moves > 0, head_part(canonical, distance, self._mean), HEAD_NECK).astype(np.uint8)
+        return Layer(
+            position=buried.astype(np.float32),
+            across=np.asarray(across[chosen], np.float32),
+            upward=np.asarray(upward[chosen], np.float32),
+            colour=np.clip(colour[chosen], 0, 1).astype(np.float32),
+            coverage=np.ones(len(canonical), np.float32),
+            u=canonical.astype(np.float32),
+            part=part,
+            neck_weight=neck_weight(canonical),
+            expression_weight=moves.astype(np.float32),
+            seen=np.zeros(len(canonical), bool),
+        )
+
+    def _from_face(self, canonical: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Distance (N,) to the mean face's mesh."""
+        away, _ = cKDTree(self._mean[:MESH_COUNT]).query(canonical, distance_upper_bound=2 * HAIR_DISTANCE)
+        return np.minimum(away, 2 * HAIR_DISTANCE).astype(np.float32)
+
+
+def _finer(values: Tensor) -> Tensor:
+    """(K, 80, 120) -> (K, 160, 240) bilinear, closed round the head."""
+    ring = functional.pad(values[None], (1, 1, 0, 0), mode="circular")
+    size = (FINE * values.shape[1], FINE * (values.shape[2] + 2))
+    return functional.interpolate(ring, size=size, mode="bilinear", align_corners=False)[0, :, :, FINE:-FINE]
+
+
+def _thin_out(present: NDArray[np.bool_]) -> tuple[NDArray[np.bool_], NDArray[np.float32]]:
+    """Cells to keep, fewer towards the crown where columns run together, and each row's step between kept columns."""
+    rows, columns = present.shape
+    _, direction = rays(rows, 1)
+    flat = np.hypot(direction[:, 0, 0], direction[:, 0, 2])
+    stride = 2 ** np.clip(np.floor(np.log2(1 / np.maximum(flat, 1e-3))), 0, 5).astype(int)
+    kept = np.arange(columns)[None, :] % stride[:, None] == 0
+    return present & kept, stride.astype(np.float32)
