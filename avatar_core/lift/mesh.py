@@ -94,7 +94,15 @@ class MeshMap:
 
 def draw_mesh(landmarks: NDArray[np.floating], size: int) -> MeshMap:
     """Rasterise landmarks (478, 3) in canvas pixels (z away: the nearest triangle wins)."""
-    return MeshMap(*_draw(np.ascontiguousarray(landmarks, np.float64), CLOSED_TRIANGLES, size))
+    return MeshMap(*nearest_triangles(landmarks, CLOSED_TRIANGLES, size))
+
+
+def nearest_triangles(
+    points: NDArray[np.floating], triangles: NDArray[np.int32], size: int
+) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
+    """Index (size, size), -1 where there is none, and barycentric weights (size, size, 3) of the nearest triangle of a
+    mesh: points (V, 3) in pixels, z away."""
+    return _draw(np.ascontiguousarray(points, np.float64), np.ascontiguousarray(triangles, np.int32), size)
 
 
 def polygon_mask(points: NDArray[np.floating], size: int) -> NDArray[np.bool_]:

@@ -1,0 +1,1 @@
+"""Training of the learned encoder by distillation from the teacher."""

@@ -1,0 +1,193 @@
+"""What the encoder should have said about one picture, from the teacher surface that the picture shows.
+
+In: the lift's `Relief` of the picture and a `TeacherSurface`. Out: `Targets` on the encoder's grids.
+
+The teacher's points are carried into the lift's head space along the picture's own rays, so that its outline stays on
+the pixels it covers, whatever the focal length the picture was made with.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numba import njit, prange
+from numpy.typing import NDArray
+from scipy.spatial import cKDTree
+
+from avatar_core.camera import Camera
+from avatar_core.lift.canvas import CANVAS_SIZE, MARGIN_LEFT, MARGIN_TOP, UNITS_PER_PIXEL, project, unproject
+from avatar_core.lift.maps import smoothstep
+from avatar_core.lift.mesh import nearest_triangles
+from avatar_core.lift.relief import Relief
+from avatar_core.models.encoder.guide import GUIDE_SIZE, correctable
+from avatar_core.models.encoder.layout import rays, usable
+from avatar_core.tracking.topology import MESH_COUNT
+
+LARGEST_CORRECTION = 0.6  # inter-ocular distances; more is a wrong fit, not a shape
+HIDDEN_BEHIND = 0.06  # inter-ocular distances behind the nearest surface from which a point counts as covered
+SEEN_LOW, SEEN_HIGH = 0.12, 0.38  # cosine to the view from which a point counts as seen, and fully
+
+
+@dataclass(frozen=True)
+class TeacherSurface:
+    """The teacher as one picture shows it.
+
+    Args:
+        vertices: (V, 3); triangles: (T, 3) the outer skin, hair included; landmarks: (468, 3) MediaPipe's points on it.
+        points: (n, 3) samples of the skin with colour (n, 3) in [0, 1] and trust (n,): 1 seen in the teacher's own
+            photo, less where mirrored or made up.
+        camera: in the same space as all of these; size: the picture's side in pixels.
+    """
+
+    vertices: NDArray[np.floating]
+    triangles: NDArray[np.integer]
+    landmarks: NDArray[np.floating]
+    points: NDArray[np.floating]
+    colour: NDArray[np.floating]
+    trust: NDArray[np.floating]
+    camera: Camera
+    size: int
+
+
+@dataclass(frozen=True)
+class Targets:
+    """Args:
+    correction, correction_weight: (160, 160) inter-ocular distances to add to the head's height, and where known.
+    radius, radius_weight: (80, 120) canonical units along the layout's rays.
+    presence: (80, 120) 1 where the picture does not show the surface.
+    colour, colour_weight: (80, 120, 3) and (80, 120).
+    """
+
+    correction: NDArray[np.float32]
+    correction_weight: NDArray[np.float32]
+    radius: NDArray[np.float32]
+    radius_weight: NDArray[np.float32]
+    presence: NDArray[np.float32]
+    colour: NDArray[np.float32]
+    colour_weight: NDArray[np.float32]
+
+
+def on_canvas(
+    points: NDArray[np.floating], surface: TeacherSurface, relief: Relief, offset: float = 0.0
+) -> NDArray[np.float64]:
+    """Canvas position and height (N, 3), pixels, of teacher points (N, 3)."""
+    camera = surface.camera
+    placed = camera.project(points, surface.size, surface.size)
+    depth = points @ camera.world2cam[2, :3] + camera.world2cam[2, 3]
+    middle = float(np.median(surface.landmarks @ camera.world2cam[2, :3] + camera.world2cam[2, 3]))
+    affine = relief.canvas.image_to_crop
+    canvas = placed @ affine[:, :2].T + affine[:, 2] + np.array([MARGIN_LEFT, MARGIN_TOP])
+    pixels = camera.pixel_intrinsics(surface.size, surface.size)[0, 0] / middle * affine[0, 0]
+    return np.column_stack([canvas, (middle - depth) * pixels + offset])
+
+
+def make_targets(relief: Relief, surface: TeacherSurface) -> Targets:
+    """All targets of one picture."""
+    own = on_canvas(surface.landmarks, surface, relief)[:, 2]
+    offset = float(np.median(relief.face.head[:MESH_COUNT, 2] / UNITS_PER_PIXEL - own))  # one face, one depth
+    vertices = on_canvas(surface.vertices, surface, relief, offset)
+    points = on_canvas(surface.points, surface, relief, offset)
+    near = _front_height(vertices, surface.triangles)
+    correction, weight = _correction(near, relief)
+    to_head = relief.face.to_head
+    canonical = to_head.invert(unproject(vertices[:, 0], vertices[:, 1], vertices[:, 2]))
+    samples = to_head.invert(unproject(points[:, 0], points[:, 1], points[:, 2]))
+    origin, direction = rays()
+    radius, normal = _outermost(
+        np.ascontiguousarray(canonical, np.float64), np.ascontiguousarray(surface.triangles, np.int64),
+        origin.reshape(-1, 3), direction.reshape(-1, 3),
+    )  # fmt: skip
+    shape = origin.shape[:2]
+    hit = (radius > 0).reshape(shape)
+    radius = np.where(hit, radius.reshape(shape), 1.0)
+    reached = origin + radius[..., None] * direction
+    seen = _seen(reached, normal.reshape(*shape, 3), near, relief) * hit
+    away, nearest = cKDTree(samples).query(reached.reshape(-1, 3), k=4)
+    colour = surface.colour[nearest].mean(1).reshape(*shape, 3)
+    trust = (surface.trust[nearest].mean(1) * (away[:, 0] < 0.1)).reshape(shape)
+    hidden = cv2.blur(np.where(usable() & hit, 1 - seen, 0).astype(np.float32), (3, 3))
+    return Targets(
+        correction=correction,
+        correction_weight=weight,
+        radius=radius.astype(np.float32),
+        radius_weight=hit.astype(np.float32),
+        presence=np.clip(2 * hidden, 0, 1).astype(np.float32) * usable(),
+        colour=colour.astype(np.float32),
+        colour_weight=(trust * hit).astype(np.float32),
+    )
+
+
+def _front_height(vertices: NDArray[np.float64], triangles: NDArray[np.integer]) -> NDArray[np.float32]:
+    """(S, S) height of the nearest surface, NaN where there is none."""
+    placed = vertices * np.array([1.0, 1.0, -1.0])
+    index, weights = nearest_triangles(placed, np.ascontiguousarray(triangles, np.int32), CANVAS_SIZE)
+    heights = (vertices[:, 2][triangles[index]] * weights).sum(-1)
+    return np.where(index >= 0, heights, np.nan).astype(np.float32)
+
+
+def _correction(near: NDArray[np.float32], relief: Relief) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    known = np.isfinite(near) & (relief.matte.alpha > 0.5)
+    difference = np.where(known, near - relief.surfaces.head, 0) / relief.face.eye_distance
+    known &= np.abs(difference) < LARGEST_CORRECTION
+    weight = (known * correctable(relief)).astype(np.float32)
+    size = (GUIDE_SIZE, GUIDE_SIZE)
+    small = cv2.resize(weight, size, interpolation=cv2.INTER_AREA)
+    moved = cv2.resize((difference * weight).astype(np.float32), size, interpolation=cv2.INTER_AREA)
+    return np.asarray(moved / np.maximum(small, 1e-3), np.float32), np.asarray(small, np.float32)
+
+
+def _seen(
+    points: NDArray[np.float64], normal: NDArray[np.float64], near: NDArray[np.float32], relief: Relief
+) -> NDArray[np.float64]:
+    """(R, C) in [0, 1]: how well the picture shows canonical surface points (R, C, 3)."""
+    to_head = relief.face.to_head
+    placed = project(to_head.apply(points.reshape(-1, 3)))
+    x, y = (np.clip(placed[:, axis].astype(int), 0, CANVAS_SIZE - 1) for axis in (0, 1))
+    inside = ((placed[:, :2] >= 0) & (placed[:, :2] < CANVAS_SIZE)).all(1)
+    nearest = np.nan_to_num(near[y, x], nan=-1e9)
+    uncovered = placed[:, 2] > nearest - HIDDEN_BEHIND * relief.face.eye_distance
+    facing = normal.reshape(-1, 3) @ to_head.rotation[2]
+    share = smoothstep((facing - SEEN_LOW) / (SEEN_HIGH - SEEN_LOW))
+    covered = smoothstep((relief.matte.alpha[y, x] - 0.4) / 0.5) * relief.canvas.valid[y, x]
+    return (share * uncovered * covered * inside).reshape(points.shape[:2])
+
+
+@njit(parallel=True, cache=True)
+def _outermost(vertices, triangles, origin, direction):
+    """Largest distance along each ray to a triangle (0 without one), and that triangle's unit normal along the ray."""
+    count = origin.shape[0]
+    radius = np.zeros(count)
+    normal = np.zeros((count, 3))
+    for ray in prange(count):
+        ox, oy, oz = origin[ray]
+        dx, dy, dz = direction[ray]
+        for k in range(triangles.shape[0]):
+            a, b, c = vertices[triangles[k, 0]], vertices[triangles[k, 1]], vertices[triangles[k, 2]]
+            px, py, pz = a[0] - ox, a[1] - oy, a[2] - oz
+            if px * dx + py * dy + pz * dz < 0.05:
+                continue
+            ex, ey, ez = b[0] - a[0], b[1] - a[1], b[2] - a[2]
+            fx, fy, fz = c[0] - a[0], c[1] - a[1], c[2] - a[2]
+            hx, hy, hz = dy * fz - dz * fy, dz * fx - dx * fz, dx * fy - dy * fx
+            det = ex * hx + ey * hy + ez * hz
+            if abs(det) < 1e-12:
+                continue
+            u = -(px * hx + py * hy + pz * hz) / det
+            if u < 0 or u > 1:
+                continue
+            qx, qy, qz = -(py * ez - pz * ey), -(pz * ex - px * ez), -(px * ey - py * ex)
+            v = (dx * qx + dy * qy + dz * qz) / det
+            if v < 0 or u + v > 1:
+                continue
+            t = (fx * qx + fy * qy + fz * qz) / det
+            if t > radius[ray]:
+                radius[ray] = t
+                nx, ny, nz = ey * fz - ez * fy, ez * fx - ex * fz, ex * fy - ey * fx
+                length = np.sqrt(nx * nx + ny * ny + nz * nz) + 1e-12
+                sign = 1.0 if nx * dx + ny * dy + nz * dz > 0 else -1.0
+                normal[ray, 0], normal[ray, 1], normal[ray, 2] = (
+                    sign * nx / length, sign * ny / length, sign * nz / length,
+                )  # fmt: skip
+    return radius, normal
