@@ -115,9 +115,7 @@ def eye_distance(landmarks: NDArray[np.floating]) -> float:
     return float(np.linalg.norm(landmarks[RIGHT_EYE_OUTER, :2] - landmarks[LEFT_EYE_OUTER, :2]))
 
 
-def fit_portrait(
-    model: TeacherModel, landmarks: NDArray[np.floating], intrinsics: NDArray[np.floating]
-) -> TeacherFit:
+def fit_portrait(model: TeacherModel, landmarks: NDArray[np.floating], intrinsics: NDArray[np.floating]) -> TeacherFit:
     """Fit the teacher to one picture.
 
     Args:

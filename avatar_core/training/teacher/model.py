@@ -106,8 +106,8 @@ class TeacherModel:
 
         identity = model["identity"][:IDENTITY_COUNT, :VERTEX_COUNT].astype(np.float32)
         landmarks = at_points(neutral)
-        regions = build_regions(neutral, expression, skin_triangles, landmarks)
         laplacian = graph_laplacian(skin_triangles, SKIN.stop)
+        regions = build_regions(neutral, expression, landmarks, laplacian)
         return cls(
             neutral=neutral,
             identity=identity,
@@ -116,9 +116,7 @@ class TeacherModel:
             skin_triangles=skin_triangles,
             landmark_vertices=vertices,
             landmark_weights=weights,
-            basis=LandmarkBasis(
-                landmarks, at_points(identity), at_points(expression), trust=_trust(points["weight"])
-            ),
+            basis=LandmarkBasis(landmarks, at_points(identity), at_points(expression), trust=_trust(points["weight"])),
             eye_shifts=np.stack([identity[:, part].mean(1) for part in (RIGHT_EYE, LEFT_EYE)]).astype(np.float64),
             eye_centres=np.stack([points["eye_R_center"], points["eye_L_center"]]).astype(np.float64),
             eye_radius=float(points["eye_radius"]),
@@ -188,5 +186,3 @@ def _spline(
     matrix = np.zeros((len(skin), len(landmarks)), np.float32)
     matrix[near] = spline(skin[near].astype(np.float64)) * regions.follows_landmarks[near, None]
     return matrix
-
-

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.sparse import csr_matrix
 from scipy.spatial import cKDTree
 
 from avatar_core.motion import ACTIVATION_NAMES
@@ -15,6 +16,8 @@ from avatar_core.training.teacher_lids import LOWER_MARGINS, UPPER_MARGINS
 
 BUST_BOTTOM = -18.5
 """Height below which the model's shoulders are not used: clothes are lifted from the photo."""
+
+EAR_SMOOTHING = 120  # rounds of half a Laplacian step: the ear is gone, the skull is not
 
 
 def step(x: NDArray[np.floating], low: float, high: float) -> NDArray[np.float64]:
@@ -36,6 +39,7 @@ class Regions:
         lid: 0..1, skin of the upper lid that shows only when the eye closes.
         bust: bool, above `BUST_BOTTOM`.
         face: 0..1, face inside the outline, faded at its border: where textures may be exchanged.
+        ear_flattening: (11248, 3) displacement that lays the ears on the skull, as hair over them does.
     """
 
     to_upper_lid: NDArray[np.float64]
@@ -48,6 +52,7 @@ class Regions:
     lid: NDArray[np.float64]
     bust: NDArray[np.bool_]
     face: NDArray[np.float64]
+    ear_flattening: NDArray[np.float64]
 
     @property
     def to_lids(self) -> NDArray[np.float64]:
@@ -56,8 +61,8 @@ class Regions:
 
 
 def build_regions(
-    neutral: NDArray[np.float32], expression: NDArray[np.float32], skin_triangles: NDArray[np.int64],
-    landmarks: NDArray[np.float64],
+    neutral: NDArray[np.float32], expression: NDArray[np.float32],
+    landmarks: NDArray[np.float64], laplacian: csr_matrix,
 ) -> Regions:  # fmt: skip
     """Measure the regions; ``neutral`` (V, 3), ``expression`` (53, V, 3), ``landmarks`` (468, 3)."""
     skin = neutral[SKIN].astype(np.float64)
@@ -83,4 +88,14 @@ def build_regions(
         lid=lid,
         bust=skin[:, 1] > BUST_BOTTOM,
         face=1 - step(to_landmarks, 0.6, 1.4),
+        ear_flattening=_flattened_ears(skin, laplacian),
     )
+
+
+def _flattened_ears(skin: NDArray[np.float64], laplacian: csr_matrix) -> NDArray[np.float64]:
+    smooth = skin
+    for _ in range(EAR_SMOOTHING):
+        smooth = smooth - 0.5 * (laplacian @ smooth)
+    ear = step(np.abs(skin[:, 0]), 5.5, 6.5) * step(skin[:, 1], -4.0, -2.0) * (1 - step(skin[:, 1], 5.0, 7.0))
+    ear *= (1 - step(np.abs(skin[:, 2] + 0.5), 3.0, 4.5)) * step(np.linalg.norm(smooth - skin, axis=1), 0.15, 0.5)
+    return (smooth - skin) * ear[:, None]

@@ -11,10 +11,10 @@ from scipy.spatial import cKDTree
 from avatar_core.training.teacher.regions import Regions, step
 from avatar_core.training.teacher_geometry import GUMS_AND_TONGUE, LOWER_TEETH, MOUTH_SOCKET, SKIN, UPPER_TEETH
 
-FACE_DENSITY, BACK_DENSITY, NECK_DENSITY = 190.0, 45.0, 110.0
+FACE_DENSITY, BACK_DENSITY, NECK_DENSITY = 130.0, 30.0, 70.0
 """Samples per square centimetre; a pixel of the crop spans about .07 cm."""
 LID_FACTOR, LIP_FACTOR = 2.0, 1.5
-SOCKET_DENSITY, GUM_DENSITY, TOOTH_DENSITY = 40.0, 70.0, 140.0
+SOCKET_DENSITY, GUM_DENSITY, TOOTH_DENSITY = 15.0, 30.0, 60.0
 _FIRST, _SECOND = 0.7548776662, 0.5698402910  # R2 sequence: low discrepancy in the plane
 
 
