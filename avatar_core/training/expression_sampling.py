@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from avatar_core.models.networks import FIRST_RESIDUAL, GAZE, NAMED_COUNT
 from avatar_core.training.activation_prior import RESIDUAL_LIMIT, mirrored_names
 from avatar_core.training.clip_statistics import MAX_GAZE, ClipMotion
-from avatar_core.training.teacher import Teacher, fit_linear
+from avatar_core.training.motion_teacher import Teacher, fit_linear
 from avatar_core.training.teacher_lids import BLINKS
 
 UPPER, BLINK_UPPER = 1.3, 1.6

@@ -12,7 +12,7 @@ from avatar_core.tracking.face_model import FaceModel
 from avatar_core.training.clip_statistics import ClipMotion, clip_motion
 from avatar_core.training.expression_sampling import frame_activations
 from avatar_core.training.landmarks import TEST_CLIPS, clip_landmarks
-from avatar_core.training.teacher import Teacher, build_teacher
+from avatar_core.training.motion_teacher import Teacher, build_teacher
 from avatar_core.training.teacher_geometry import TrainingDataError
 
 CLIP_FOLDER = "drivers_dev"

@@ -28,7 +28,7 @@ from avatar_core.models.anatomy import (
 )
 from avatar_core.models.networks import NAMED_COUNT
 from avatar_core.tracking.topology import LEFT_EYE_RING, MESH_COUNT, OUTER_LIPS, RIGHT_EYE_RING
-from avatar_core.training.teacher import Teacher
+from avatar_core.training.motion_teacher import Teacher
 
 REGIONS = ("face", "lids", "lips", "mouth inside", "eyeballs", "neck, hair", "eye sockets")
 FACE, LIDS, LIPS, MOUTH_INSIDE, EYEBALLS, NECK_AND_HAIR, EYE_SOCKETS = range(len(REGIONS))

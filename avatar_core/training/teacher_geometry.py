@@ -108,7 +108,7 @@ def read_arrays(path: Path, names: tuple[str, ...]) -> dict[str, NDArray[Any]]:
         raise TrainingDataError(f"{path}: cannot be used as training data ({error}). Fetch the file again.") from error
 
 
-def _triangulate(quads: NDArray[np.integer]) -> NDArray[np.int64]:
+def triangulate(quads: NDArray[np.integer]) -> NDArray[np.int64]:
     """Quads (Q, 4), -1 in the last column for triangles -> triangles (T, 3)."""
     four_sided = quads[:, 3] >= 0
     return np.concatenate([quads[:, [0, 1, 2]], quads[four_sided][:, [0, 2, 3]]]).astype(np.int64)
@@ -182,7 +182,7 @@ def load_teacher(folder: Path, mean_face: NDArray[np.floating]) -> TeacherGeomet
     turned = shapes.reshape(-1, 3) @ to_canonical.rotation.T.astype(np.float32) * np.float32(centimetre)
     canonical_shapes = turned.reshape(shapes.shape)
     canonical_shapes[:, LEFT_EYE.start :] = 0
-    triangles = _triangulate(model["quads"])
+    triangles = triangulate(model["quads"])
     return TeacherGeometry(
         vertices=vertices,
         triangles=triangles[(triangles < VERTEX_COUNT).all(1)],

@@ -18,8 +18,8 @@ from torch import Tensor
 
 from avatar_core.models.anatomy import EYEBALL_CENTRES
 from avatar_core.models.networks import FIRST_RESIDUAL, GAZE, NAMED_COUNT
+from avatar_core.training.motion_teacher import Teacher
 from avatar_core.training.surface_samples import SurfaceSamples
-from avatar_core.training.teacher import Teacher
 from avatar_core.training.teacher_lids import OVERLAP, push_out_of_eyeball
 
 MAX_LOG_STRETCH = 1.5

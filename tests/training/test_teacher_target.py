@@ -14,8 +14,8 @@ from avatar_core.models.networks import GAZE
 from avatar_core.motion import ACTIVATION_NAMES
 from avatar_core.tracking.face_model import FaceModel
 from avatar_core.training.expression_sampling import random_combinations
+from avatar_core.training.motion_teacher import Teacher, build_teacher
 from avatar_core.training.surface_samples import EYEBALLS, SHARES, SurfaceSampler, SurfaceSamples
-from avatar_core.training.teacher import Teacher, build_teacher
 from avatar_core.training.teacher_lids import BLINKS, OVERLAP
 from avatar_core.training.teacher_target import HIDDEN_LOGIT, TargetMaker, gaze_matrices, rotation_change
 
