@@ -37,6 +37,7 @@ class TeacherAvatar:
     Args:
         model: what all persons share; fit: the fit to the photo.
         base: (V, 3) float32 at zero activations: identity, landmark residual and hair included.
+        hair: (11248, 3) what hair adds to the skin, contained in ``base``.
         eye_centres: (2, 3), row 0 the subject's right eye.
         lid_closing: (2, 11248, 3) corrective at full blink.
         skin_colour: (n, 3) in [0, 1] and seen: (n,) of the skin samples (1 seen, .5 mirrored, .15 inpainted).
@@ -48,6 +49,7 @@ class TeacherAvatar:
     model: TeacherModel
     fit: TeacherFit
     base: NDArray[np.float32]
+    hair: NDArray[np.float32]
     eye_centres: NDArray[np.float64]
     lid_closing: NDArray[np.float32]
     skin_colour: NDArray[np.float32]

@@ -26,7 +26,7 @@ INTERIOR_SHARE = 0.6  # of the lips' correction that gums and teeth follow
 
 def build_teacher_avatar(
     model: TeacherModel, fit: TeacherFit, image: NDArray[np.uint8], matte: NDArray[np.float32],
-    landmarks: NDArray[np.floating], intrinsics: NDArray[np.floating],
+    landmarks: NDArray[np.floating], intrinsics: NDArray[np.floating], valid: NDArray[np.bool_] | None = None,
 ) -> TeacherAvatar:  # fmt: skip
     """Everything that teacher.md's second item lists.
 
@@ -34,6 +34,7 @@ def build_teacher_avatar(
         fit: of `fit_portrait` for the same ``landmarks`` and ``intrinsics``.
         image: (H, W, 3) uint8 RGB; matte: (H, W) coverage by the person in [0, 1].
         landmarks: (478, 3) in the image's pixels, centres at .5; intrinsics: (3, 3) pixels.
+        valid: (H, W) bool, where the photo has pixels; hair that its edge cuts is then completed. None: everywhere.
 
     Raises:
         ValueError: a shape does not fit or a landmark is not finite.
@@ -53,7 +54,8 @@ def build_teacher_avatar(
         ]
     )
     expressed = np.tensordot(fit.activations.astype(np.float32), model.expression, 1)
-    base[SKIN] += thicken(model, base + expressed, matte, view)
+    hair = thicken(model, base + expressed, matte, view, valid)
+    base[SKIN] += hair
     source = base + expressed
     keep_off_eyeballs(model, source, eye_centres)
     skin = colour_skin(model, source, view, picture, matte)
@@ -61,6 +63,7 @@ def build_teacher_avatar(
         model=model,
         fit=fit,
         base=base,
+        hair=hair,
         eye_centres=eye_centres,
         lid_closing=closing(model, base),
         skin_colour=skin.colour,

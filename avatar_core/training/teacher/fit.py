@@ -16,8 +16,14 @@ from numpy.typing import NDArray
 from avatar_core.models.box_qp import solve_box_qp
 from avatar_core.models.networks import NAMED_COUNT
 from avatar_core.motion import ACTIVATION_NAMES
-from avatar_core.tracking.topology import LANDMARK_COUNT, LEFT_EYE_OUTER, LEFT_IRIS, MESH_COUNT, RIGHT_EYE_OUTER
-from avatar_core.tracking.topology import RIGHT_IRIS
+from avatar_core.tracking.topology import (
+    LANDMARK_COUNT,
+    LEFT_EYE_OUTER,
+    LEFT_IRIS,
+    MESH_COUNT,
+    RIGHT_EYE_OUTER,
+    RIGHT_IRIS,
+)
 from avatar_core.training.activation_prior import prior
 from avatar_core.training.teacher.basis import LandmarkBasis
 from avatar_core.training.teacher.model import TeacherModel

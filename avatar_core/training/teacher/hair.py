@@ -22,26 +22,35 @@ ANGLES = np.radians(np.arange(0.0, 360.0, 3.0))
 LOWEST = 0.25
 """Sine of the angle below the horizontal where hair is left to the relief of clothes and long hair."""
 THINNEST, THICKEST, MOST_PER_ROUND = -1.2, 8.0, 6.0  # cm
+CUT_MARGIN = 6.0  # pixels before the photo's edge from which hair counts as cut
 _SMOOTHING = 5
 
 
 def thicken(
-    model: TeacherModel, source: NDArray[np.floating], matte: NDArray[np.float32], view: View
-) -> NDArray[np.float32]:
-    """Displacement (11248, 3) of the skin of ``source`` (V, 3) that makes the head fill the ``matte`` (H, W)."""
+    model: TeacherModel, source: NDArray[np.floating], matte: NDArray[np.float32], view: View,
+    valid: NDArray[np.bool_] | None = None,
+) -> NDArray[np.float32]:  # fmt: skip
+    """Displacement (11248, 3) of the skin of ``source`` (V, 3) that makes the head fill the ``matte`` (H, W).
+
+    Where the photo ends (``valid`` (H, W) is False) before the hair does, the hair goes on as beside the cut.
+    """
     skin = source[SKIN].astype(np.float64)
     scalp = model.regions.scalp
     outward = model.neutral[SKIN] - CENTRE
     outward /= np.linalg.norm(outward, axis=1, keepdims=True)
     thickness, offset = np.zeros(len(skin)), np.zeros_like(skin)
     person = matte > 0.5
+    inside = None if valid is None or valid.all() else valid
     for _ in range(ROUNDS):
         pixels, depth = view.project(skin + offset)
         head = draw_depth(pixels, depth, model.skin_triangles, view.height, view.width) < FAR
         middle = view.project(CENTRE[None])[0][0]
-        reach, edge = _last_inside(head, middle), _first_outside(person, middle)
+        edge = _first_outside(person, middle)
+        cut = np.zeros(len(ANGLES), bool) if inside is None else edge > _first_outside(inside, middle) - CUT_MARGIN
+        reach = _last_inside(head, middle)
         gap = (edge - reach) * view.centimetres_per_pixel(CENTRE)
         gap = np.clip(np.where(np.sin(ANGLES) > LOWEST, 0, gap), -1.0, MOST_PER_ROUND)
+        gap = _across_cut(gap, cut)
         gap = np.convolve(np.r_[gap[-4:], gap, gap[:4]], np.ones(5) / 5, "same")[4:-4]
         away = pixels - middle
         angle = np.mod(np.arctan2(away[:, 1], away[:, 0]), 2 * np.pi)
@@ -56,6 +65,15 @@ def thicken(
         for _ in range(_SMOOTHING):
             offset = offset - 0.5 * (model.laplacian @ offset) * (scalp > 0)[:, None]
     return offset.astype(np.float32)
+
+
+def _across_cut(gap: NDArray[np.float64], cut: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """``gap`` (A,) with the directions whose hair the photo's edge cuts off filled in from those beside them."""
+    if not cut.any() or cut.sum() > 0.6 * len(cut):
+        return gap
+    known = np.flatnonzero(~cut)
+    filled = np.interp(np.arange(len(gap)), known, gap[known], period=len(gap))
+    return np.where(cut, np.maximum(gap, filled), gap)
 
 
 def _rays(mask: NDArray[np.bool_], middle: NDArray[np.float64]) -> tuple[NDArray[np.bool_], NDArray[np.float64]]:
