@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
-from numba import njit, prange
+from numba import njit
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
@@ -22,7 +22,7 @@ from avatar_core.lift.maps import smoothstep
 from avatar_core.lift.mesh import nearest_triangles
 from avatar_core.lift.relief import Relief
 from avatar_core.models.encoder.guide import GUIDE_SIZE, correctable
-from avatar_core.models.encoder.layout import rays, usable
+from avatar_core.models.encoder.layout import locate, rays, usable
 from avatar_core.tracking.topology import MESH_COUNT
 
 LARGEST_CORRECTION = 0.6  # inter-ocular distances; more is a wrong fit, not a shape
@@ -70,40 +70,41 @@ class Targets:
 
 
 def on_canvas(
-    points: NDArray[np.floating], surface: TeacherSurface, relief: Relief, offset: float = 0.0
+    points: NDArray[np.floating], surface: TeacherSurface, picture_to_crop: NDArray[np.float64], offset: float = 0.0
 ) -> NDArray[np.float64]:
     """Canvas position and height (N, 3), pixels, of teacher points (N, 3)."""
     camera = surface.camera
     placed = camera.project(points, surface.size, surface.size)
     depth = points @ camera.world2cam[2, :3] + camera.world2cam[2, 3]
     middle = float(np.median(surface.landmarks @ camera.world2cam[2, :3] + camera.world2cam[2, 3]))
-    affine = relief.canvas.image_to_crop
-    canvas = placed @ affine[:, :2].T + affine[:, 2] + np.array([MARGIN_LEFT, MARGIN_TOP])
-    pixels = camera.pixel_intrinsics(surface.size, surface.size)[0, 0] / middle * affine[0, 0]
+    canvas = placed @ picture_to_crop[:, :2].T + picture_to_crop[:, 2] + np.array([MARGIN_LEFT, MARGIN_TOP])
+    pixels = camera.pixel_intrinsics(surface.size, surface.size)[0, 0] / middle * picture_to_crop[0, 0]
     return np.column_stack([canvas, (middle - depth) * pixels + offset])
 
 
-def make_targets(relief: Relief, surface: TeacherSurface) -> Targets:
-    """All targets of one picture."""
-    own = on_canvas(surface.landmarks, surface, relief)[:, 2]
+def make_targets(
+    relief: Relief, surface: TeacherSurface, picture_to_crop: NDArray[np.float64] | None = None
+) -> Targets:
+    """All targets of one picture; ``picture_to_crop`` (2, 3) unless the surface's pixels are those of the
+    relief's photo."""
+    affine = relief.canvas.image_to_crop if picture_to_crop is None else picture_to_crop
+    own = on_canvas(surface.landmarks, surface, affine)[:, 2]
     offset = float(np.median(relief.face.head[:MESH_COUNT, 2] / UNITS_PER_PIXEL - own))  # one face, one depth
-    vertices = on_canvas(surface.vertices, surface, relief, offset)
-    points = on_canvas(surface.points, surface, relief, offset)
+    vertices = on_canvas(surface.vertices, surface, affine, offset)
+    points = on_canvas(surface.points, surface, affine, offset)
     near = _front_height(vertices, surface.triangles)
     correction, weight = _correction(near, relief)
     to_head = relief.face.to_head
     canonical = to_head.invert(unproject(vertices[:, 0], vertices[:, 1], vertices[:, 2]))
     samples = to_head.invert(unproject(points[:, 0], points[:, 1], points[:, 2]))
     origin, direction = rays()
-    radius, normal = _outermost(
-        np.ascontiguousarray(canonical, np.float64), np.ascontiguousarray(surface.triangles, np.int64),
-        origin.reshape(-1, 3), direction.reshape(-1, 3),
-    )  # fmt: skip
+    triangles = np.ascontiguousarray(surface.triangles, np.int64)
+    radius, normal = _outermost(canonical, triangles, locate(canonical), origin, direction)
     shape = origin.shape[:2]
-    hit = (radius > 0).reshape(shape)
-    radius = np.where(hit, radius.reshape(shape), 1.0)
+    hit = radius > 0
+    radius = np.where(hit, radius, 1.0)
     reached = origin + radius[..., None] * direction
-    seen = _seen(reached, normal.reshape(*shape, 3), near, relief) * hit
+    seen = _seen(reached, normal, near, relief) * hit
     away, nearest = cKDTree(samples).query(reached.reshape(-1, 3), k=4)
     colour = surface.colour[nearest].mean(1).reshape(*shape, 3)
     trust = (surface.trust[nearest].mean(1) * (away[:, 0] < 0.1)).reshape(shape)
@@ -154,40 +155,44 @@ def _seen(
     return (share * uncovered * covered * inside).reshape(points.shape[:2])
 
 
-@njit(parallel=True, cache=True)
-def _outermost(vertices, triangles, origin, direction):
-    """Largest distance along each ray to a triangle (0 without one), and that triangle's unit normal along the ray."""
-    count = origin.shape[0]
-    radius = np.zeros(count)
-    normal = np.zeros((count, 3))
-    for ray in prange(count):
-        ox, oy, oz = origin[ray]
-        dx, dy, dz = direction[ray]
-        for k in range(triangles.shape[0]):
-            a, b, c = vertices[triangles[k, 0]], vertices[triangles[k, 1]], vertices[triangles[k, 2]]
-            px, py, pz = a[0] - ox, a[1] - oy, a[2] - oz
-            if px * dx + py * dy + pz * dz < 0.05:
-                continue
-            ex, ey, ez = b[0] - a[0], b[1] - a[1], b[2] - a[2]
-            fx, fy, fz = c[0] - a[0], c[1] - a[1], c[2] - a[2]
-            hx, hy, hz = dy * fz - dz * fy, dz * fx - dx * fz, dx * fy - dy * fx
-            det = ex * hx + ey * hy + ez * hz
-            if abs(det) < 1e-12:
-                continue
-            u = -(px * hx + py * hy + pz * hz) / det
-            if u < 0 or u > 1:
-                continue
-            qx, qy, qz = -(py * ez - pz * ey), -(pz * ex - px * ez), -(px * ey - py * ex)
-            v = (dx * qx + dy * qy + dz * qz) / det
-            if v < 0 or u + v > 1:
-                continue
-            t = (fx * qx + fy * qy + fz * qz) / det
-            if t > radius[ray]:
-                radius[ray] = t
+@njit(cache=True)
+def _outermost(vertices, triangles, place, origin, direction):
+    """Largest distance along each ray of the layout (R, C) to a triangle (0 without one), and that triangle's unit
+    normal along the ray (R, C, 3); ``place`` (V, 3) are the vertices' rows and columns."""
+    rows, columns = origin.shape[:2]
+    radius = np.zeros((rows, columns))
+    normal = np.zeros((rows, columns, 3))
+    for k in range(triangles.shape[0]):
+        i, j, m = triangles[k, 0], triangles[k, 1], triangles[k, 2]
+        first, last = min(place[i, 0], place[j, 0], place[m, 0]), max(place[i, 0], place[j, 0], place[m, 0])
+        left, right = min(place[i, 1], place[j, 1], place[m, 1]), max(place[i, 1], place[j, 1], place[m, 1])
+        if right - left > columns / 2:  # across the seam at the back, or round the crown
+            left, right = 0.0, float(columns)
+        a, b, c = vertices[i], vertices[j], vertices[m]
+        ex, ey, ez = b[0] - a[0], b[1] - a[1], b[2] - a[2]
+        fx, fy, fz = c[0] - a[0], c[1] - a[1], c[2] - a[2]
+        for row in range(max(0, int(first) - 1), min(rows, int(last) + 2)):
+            for column in range(max(0, int(left) - 1), min(columns, int(right) + 2)):
+                dx, dy, dz = direction[row, column]
+                px = a[0] - origin[row, column, 0]
+                py = a[1] - origin[row, column, 1]
+                pz = a[2] - origin[row, column, 2]
+                hx, hy, hz = dy * fz - dz * fy, dz * fx - dx * fz, dx * fy - dy * fx
+                det = ex * hx + ey * hy + ez * hz
+                if abs(det) < 1e-12:
+                    continue
+                u = -(px * hx + py * hy + pz * hz) / det
+                qx, qy, qz = -(py * ez - pz * ey), -(pz * ex - px * ez), -(px * ey - py * ex)
+                v = (dx * qx + dy * qy + dz * qz) / det
+                t = (fx * qx + fy * qy + fz * qz) / det
+                if u < 0 or v < 0 or u + v > 1 or t < 0.05 or t <= radius[row, column]:
+                    continue
+                radius[row, column] = t
                 nx, ny, nz = ey * fz - ez * fy, ez * fx - ex * fz, ex * fy - ey * fx
                 length = np.sqrt(nx * nx + ny * ny + nz * nz) + 1e-12
-                sign = 1.0 if nx * dx + ny * dy + nz * dz > 0 else -1.0
-                normal[ray, 0], normal[ray, 1], normal[ray, 2] = (
-                    sign * nx / length, sign * ny / length, sign * nz / length,
+                if nx * dx + ny * dy + nz * dz < 0:
+                    length = -length
+                normal[row, column, 0], normal[row, column, 1], normal[row, column, 2] = (
+                    nx / length, ny / length, nz / length,
                 )  # fmt: skip
     return radius, normal
