@@ -91,7 +91,7 @@ class TeacherAvatar:
     ) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]:
         """Positions (n, 3) cm, colours (n, 3) in [0, 1] and how they are known (n,) of the skin samples."""
         position = self.model.skin.at(self.vertices(activations))
-        return position.astype(np.float32), self._skin_colours(activations), self.seen
+        return position.astype(np.float32), self._colours(activations)[0], self.seen
 
     def gaussians(self, activations: NDArray[np.floating], gaze: NDArray[np.floating]) -> Gaussians:
         """The whole person at ``activations`` (53,) and ``gaze`` (2, 2) radians: skin, mouth, eyes, clothes."""
@@ -100,6 +100,7 @@ class TeacherAvatar:
         normals = model.normals(vertices)
         area = areas(vertices, model.skin_triangles)
         growth = np.clip(np.sqrt(area / self._neutral_areas()), *STRETCH)[skin.triangle]
+        skin_colour, under_colour = self._colours(activations)
         skin_normal = skin.at(normals)
         bust = np.flatnonzero(model.regions.bust)
         patch = np.sqrt(np.bincount(model.skin_triangles.ravel(), np.repeat(area / 3, 3), SKIN.stop)[bust])
@@ -112,9 +113,9 @@ class TeacherAvatar:
                 skin.at(vertices),
                 skin_normal,
                 SKIN_SIZE * growth / np.sqrt(skin.density),
-                self._skin_colours(activations),
+                skin_colour,
             ),
-            (vertices[bust] - UNDER_DEPTH * normals[bust], normals[bust], UNDER_SIZE * patch, self.under_colour[bust]),
+            (vertices[bust] - UNDER_DEPTH * normals[bust], normals[bust], UNDER_SIZE * patch, under_colour[bust]),
             (mouth.at(vertices), mouth.at(normals), MOUTH_SIZE / np.sqrt(mouth.density), self.mouth_colour),
             (eyes[0], look[0], np.full(len(ball), EYE_SIZE * spacing(model.eye_radius)), self.eye_colour[0]),
             (eyes[1], look[1], np.full(len(ball), EYE_SIZE * spacing(model.eye_radius)), self.eye_colour[1]),
@@ -134,15 +135,21 @@ class TeacherAvatar:
         start = self.source_activations
         return [float(np.clip((activations[b] - start[b]) / max(1 - start[b], 0.2), 0, 1)) for b in BLINKS]
 
-    def _skin_colours(self, activations: NDArray[np.floating]) -> NDArray[np.float32]:
-        colour = self.skin_colour.copy()
+    def _colours(self, activations: NDArray[np.floating]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Colours of the skin samples (n, 3) and of the layer below (11248, 3); closing lids show their own."""
+        skin, under, lids = self.skin_colour.copy(), self.under_colour.copy(), self.lids
         for eye, share in enumerate(self._closures(activations)):
             shut = float(step(np.array(share), LID_COLOUR_FROM, LID_COLOUR_TO))
             if shut > 0:
-                own = self.lids.eye == eye
-                rows, weight = self.lids.rows[own], shut * self.lids.weight[own, None]
-                colour[rows] += (self.lids.closed[own] - colour[rows]) * weight
-        return colour
+                own = lids.eye == eye
+                rows, weight = lids.rows[own], shut * lids.weight[own, None]
+                skin[rows] += (lids.closed[own] - skin[rows]) * weight
+                vertices = np.flatnonzero(
+                    (self.model.regions.lid > 0) & ((self.model.neutral[SKIN, 0] > 0) == (eye == 1))
+                )
+                weight = shut * self.model.regions.lid[vertices, None].astype(np.float32)
+                under[vertices] += (lids.vertex[vertices] - under[vertices]) * weight
+        return skin, under
 
 
 def flat_gaussians(

@@ -20,7 +20,7 @@ from avatar_core.training.teacher.zbuffer import draw_depth
 from avatar_core.training.teacher_geometry import EYE_SOCKETS, LOWER_TEETH, UPPER_TEETH
 
 TOOTH, CAVITY, GUM, TONGUE = (
-    np.array(rgb) / 255 for rgb in ((222, 208, 188), (98, 42, 42), (160, 84, 82), (182, 98, 95))
+    np.array(rgb) / 255 for rgb in ((226, 211, 187), (90, 36, 36), (150, 76, 74), (170, 84, 82))
 )
 LOWER_TEETH_SHADE = 0.72
 UPPER_DROP, LOWER_DROP = 0.18, 0.25
@@ -45,11 +45,11 @@ def colour_mouth(
     sideways = 0.62 + 0.38 * np.clip(np.abs(samples.normal[:, 2]), 0, 1)
     tongue = samples.tongue[:, None]
     tissue = tongue * TONGUE + (1 - tongue) * GUM
-    tissue_shade = samples.tongue * (0.15 + 0.8 * step(depth, 3.5, 9.8))
-    tissue_shade += (1 - samples.tongue) * (0.12 + 0.78 * step(depth, 4.5, 10.4))
+    tissue_shade = samples.tongue * (0.10 + 0.75 * step(depth, 4.5, 10.2))
+    tissue_shade += (1 - samples.tongue) * (0.08 + 0.72 * step(depth, 5.5, 10.6))
     tooth_shade = (0.16 + 0.84 * step(depth, 6.8, 10.5)) * sideways
     tooth_shade = np.where(samples.lower, tooth_shade * LOWER_TEETH_SHADE, tooth_shade)
-    cavity_shade = 0.12 + 0.75 * step(depth, 5.0, 10.8)
+    cavity_shade = 0.08 + 0.75 * step(depth, 6.0, 10.8)
     colour = np.where(samples.tooth[:, None], TOOTH * tooth_shade[:, None], CAVITY * cavity_shade[:, None])
     colour = np.where(samples.gum[:, None], tissue * tissue_shade[:, None], colour)
     colour *= np.clip((level / 0.67) ** 0.75, 0.45, 1.1)

@@ -25,9 +25,15 @@ CHEST = np.array([0.0, 2.0, -1.0])
 BULGE = 0.05
 EDGE_BEHIND = 0.4  # cm
 FARTHEST = 2.5  # cm behind the head's middle: beyond it the model's shoulders are not believed
-SMALLEST_TUFT = 80  # pixels; thinner rims above the chin are the hair shell's own edge
+LEAST_COVERAGE = 0.35
+OVERLAP = 9  # pixels that the clothes reach over the neck's end
+SMALLEST_TUFT = 150  # pixels; thinner rims above the chin are the hair shell's own edge
 BELOW_CHIN = 3.2  # cm below the chin where rims are kept
-BACK_STRIDE, FRONT_SIZE, BACK_SIZE = 3, 0.85, 0.62
+RIM_WIDTH = 4.0  # pixels from the silhouette within which every pixel gets a Gaussian, elsewhere every second
+BACK_STRIDE, FRONT_SIZE, RIM_SIZE, BACK_SIZE = 3, 0.85, 0.6, 0.62
+"""Standard deviations in pixels; the back's over its stride."""
+STEEPEST = 1.0  # slope up to which a disc follows the surface
+CLIFF = 8.0  # slope from which a pixel bridges two surfaces and is left out
 
 
 @dataclass(frozen=True)
@@ -47,10 +53,11 @@ def build_relief(
 ) -> Relief:  # fmt: skip
     """The relief of what the head ``source`` (V, 3) leaves of ``matte`` (H, W); ``picture`` (H, W, 3) in [0, 1]."""
     pixels, depth = view.project(source[SKIN])
-    triangles = model.skin_triangles[model.regions.bust[model.skin_triangles].all(1)]
-    nearest = draw_depth(pixels, depth, triangles, view.height, view.width)
+    nearest = draw_depth(pixels, depth, model.skin_triangles, view.height, view.width)
     head = nearest < FAR
-    needed = _needed(matte, head, landmarks, view)
+    upper = model.skin_triangles[model.regions.bust[model.skin_triangles].all(1)]
+    body = head & (draw_depth(pixels, depth, upper, view.height, view.width) >= FAR)
+    needed = _needed(matte, head, landmarks, view) | (_widened(body, OVERLAP) & (matte > LEAST_COVERAGE))
     middle = float(view.project(CHEST[None])[1][0])
     surface = _solve(head, nearest, needed, matte, middle, view)
     if surface is None:
@@ -62,16 +69,20 @@ def build_relief(
 def _needed(
     matte: NDArray[np.float32], head: NDArray[np.bool_], landmarks: NDArray[np.floating], view: View
 ) -> NDArray[np.bool_]:
-    out = ((matte > 0.35) & ~head).astype(np.uint8)
+    out = ((matte > LEAST_COVERAGE) & ~head).astype(np.uint8)
     count, label, stats, _ = cv2.connectedComponentsWithStats(out)
     large = np.zeros(count, bool)
     large[1:] = stats[1:, cv2.CC_STAT_AREA] > SMALLEST_TUFT
     keep = large[label]
     low = int(landmarks[CHIN, 1] + BELOW_CHIN / view.centimetres_per_pixel(CHEST))
     keep[max(low, 0) :] = out[max(low, 0) :] > 0
-    near = cv2.dilate(keep.astype(np.uint8), np.ones((7, 7), np.uint8)) > 0
+    near = _widened(keep, 7)
     inner = cv2.erode(head.astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
-    return (matte > 0.35) & ~inner & (keep | (near & head))
+    return (matte > LEAST_COVERAGE) & ~inner & (keep | (near & head))
+
+
+def _widened(mask: NDArray[np.bool_], side: int) -> NDArray[np.bool_]:
+    return cv2.dilate(mask.astype(np.uint8), np.ones((side, side), np.uint8)) > 0
 
 
 def _nearest_value(values: NDArray[np.floating], known: NDArray[np.bool_]) -> NDArray[np.float32]:
@@ -137,21 +148,24 @@ def _points(
     focal = view.intrinsics[0, 0]
     down, across = np.gradient(surface)
     rows, columns = np.nonzero(needed)
-    chosen = (rows + columns) % 2 == 0
+    rim = cv2.distanceTransform((matte > 0.5).astype(np.uint8), cv2.DIST_L2, 3)[rows, columns]
+    chosen = ((rows + columns) % 2 == 0) | (rim < RIM_WIDTH)
     behind = (rows % BACK_STRIDE == 0) & (columns % BACK_STRIDE == 0)
     depth = surface[rows, columns]
     pixel = depth / focal
-    normal = np.stack([across[rows, columns] / pixel, down[rows, columns] / pixel, -np.ones(len(rows))], axis=1)
+    slope = np.stack([across[rows, columns], down[rows, columns]], axis=1) / pixel[:, None]
+    steepness = np.linalg.norm(slope, axis=1)
+    slope *= np.minimum(1, STEEPEST / np.maximum(steepness, 1e-9))[:, None]
+    normal = np.column_stack([slope, -np.ones(len(rows))])
     normal /= np.linalg.norm(normal, axis=1, keepdims=True)
     towards = -normal[:, 2]
     centre = np.stack([columns + 0.5, rows + 0.5], axis=1)
-    alpha = np.where(towards < 0.12, 0.0, matte[rows, columns])
+    alpha = np.where(steepness > CLIFF, 0.0, matte[rows, columns])
     colour = picture[rows, columns]
-    inset = cv2.distanceTransform((matte > 0.5).astype(np.uint8), cv2.DIST_L2, 3)[rows, columns] * middle / focal
-    far = depth + np.clip(1.2 * inset, 0.4, 5.0)
+    far = depth + np.clip(1.2 * rim * middle / focal, 0.4, 5.0)
     front = view.unproject(centre[chosen], depth[chosen])
     back = view.unproject(centre[behind], far[behind])
-    size = FRONT_SIZE * pixel / np.sqrt(np.clip(towards, 0.25, 1))
+    size = np.where(rim < RIM_WIDTH, RIM_SIZE, FRONT_SIZE) * pixel / np.sqrt(towards)
     back_size = BACK_SIZE * BACK_STRIDE * pixel[behind]
     turned = normal @ view.rotation
     mirrored = (normal * np.array([1, 1, -1])) @ view.rotation

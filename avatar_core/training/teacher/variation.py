@@ -80,7 +80,7 @@ def swap_texture(avatar: TeacherAvatar, donor: TeacherAvatar) -> TeacherAvatar:
     colour = avatar.skin_colour + weight * (np.clip(donor.skin_colour * gain, 0, 1) - avatar.skin_colour)
     under_weight = face[:, None]
     under = avatar.under_colour + under_weight * (np.clip(donor.under_colour * gain, 0, 1) - avatar.under_colour)
-    lids = replace(avatar.lids, closed=np.clip(donor.lids.closed * gain, 0, 1).astype(np.float32))
+    lids = replace(avatar.lids, closed=_clipped(donor.lids.closed * gain), vertex=_clipped(donor.lids.vertex * gain))
     return replace(
         avatar,
         skin_colour=colour.astype(np.float32),
@@ -105,14 +105,19 @@ def relight(
 
     normals = model.normals(avatar.vertices(avatar.source_activations))
     skin = shade(model.skin.at(normals))
+    under = shade(normals[SKIN])
     balls = np.stack([directions() @ gaze_rotation(angles).T for angles in avatar.source_gaze])
     return replace(
         avatar,
         skin_colour=_clipped(avatar.skin_colour * skin),
-        under_colour=_clipped(avatar.under_colour * shade(normals[SKIN])),
+        under_colour=_clipped(avatar.under_colour * under),
         mouth_colour=_clipped(avatar.mouth_colour * shade(np.zeros(3))),
         eye_colour=_clipped(avatar.eye_colour * shade(balls)),
-        lids=replace(avatar.lids, closed=_clipped(avatar.lids.closed * skin[avatar.lids.rows])),
+        lids=replace(
+            avatar.lids,
+            closed=_clipped(avatar.lids.closed * skin[avatar.lids.rows]),
+            vertex=_clipped(avatar.lids.vertex * under),
+        ),
         relief=replace(avatar.relief, colour=_clipped(avatar.relief.colour * shade(avatar.relief.normal))),
     )
 
@@ -135,7 +140,7 @@ def recolour(avatar: TeacherAvatar, hue: float, gamma: float, saturation: float)
         under_colour=changed(avatar.under_colour),
         mouth_colour=changed(avatar.mouth_colour),
         eye_colour=changed(avatar.eye_colour),
-        lids=replace(avatar.lids, closed=changed(avatar.lids.closed)),
+        lids=replace(avatar.lids, closed=changed(avatar.lids.closed), vertex=changed(avatar.lids.vertex)),
         relief=replace(avatar.relief, colour=changed(avatar.relief.colour)),
     )
 
