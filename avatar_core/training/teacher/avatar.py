@@ -123,9 +123,10 @@ class TeacherAvatar:
         ]
         position, normal, size, colour = (np.concatenate(columns) for columns in zip(*parts, strict=True))
         opacity = np.full(len(position), OPACITY_OF_SURFACES, np.float32)
-        if len(relief.opacity):
-            opacity[-len(relief.opacity) :] = relief.opacity
-        return flat_gaussians(position, normal, size, colour, opacity)
+        thickness = np.full(len(position), FLATNESS, np.float32)
+        first = len(position) - len(relief.opacity)
+        opacity[first:], thickness[first:] = relief.opacity, relief.thickness
+        return discs(position, normal, size, colour, opacity, thickness)
 
     def _neutral_areas(self) -> NDArray[np.floating]:
         return np.maximum(areas(self.model.neutral, self.model.skin_triangles), 1e-6)
@@ -152,14 +153,15 @@ class TeacherAvatar:
         return skin, under
 
 
-def flat_gaussians(
+def discs(
     position: NDArray[np.floating], normal: NDArray[np.floating], size: NDArray[np.floating],
-    colour: NDArray[np.floating], opacity: NDArray[np.floating],
+    colour: NDArray[np.floating], opacity: NDArray[np.floating], thickness: NDArray[np.floating],
 ) -> Gaussians:  # fmt: skip
-    """Discs: (N, 3) positions, normals (any length), (N,) standard deviations, (N, 3) colours, (N,) opacities."""
+    """Discs: (N, 3) positions, normals (any length), (N,) standard deviations, (N, 3) colours, (N,) opacities,
+    and (N,) thicknesses over the standard deviation."""
     planar = np.empty((CHANNELS, len(position)), np.float32)
     planar[MEAN] = position.T
-    planar[SCALE] = size * np.array([[1.0], [1.0], [FLATNESS]])
+    planar[SCALE] = size * np.stack([np.ones(len(size)), np.ones(len(size)), thickness])
     unit = normal / (np.linalg.norm(normal, axis=1, keepdims=True) + 1e-12)
     half = np.stack([1 + unit[:, 2], -unit[:, 1], unit[:, 0], np.zeros(len(unit))])
     half[:, unit[:, 2] < -0.9999] = np.array([[0.0], [1.0], [0.0], [0.0]])

@@ -82,7 +82,7 @@ def lid_colours(model: TeacherModel, colours: SkinColours) -> LidColours:
     donor = colours.donor * (regions.blink[samples.corners].max(1) < 0.05) * (to_lids > 0.6) * (to_lids < 2.5)
     donor *= colours.photo.mean(1) > 0.6 * colours.level
     mean, total = to_vertices(samples, colours.photo, donor)
-    smooth = fill(model, mean, np.minimum(total, 1) * (total > 1e-3))
+    smooth = fill(model, mean, np.where(total > 1e-3, np.minimum(total, 1.0), 0.0))
     near = samples.at(smooth)
     weight = samples.at(regions.lid)
     rows = np.flatnonzero(weight > 0.02)

@@ -1,4 +1,4 @@
-"""Colours of teeth, gums, tongue and the mouth's cavity: darker with depth, taken from the photo where it shows them."""
+"""Colours of teeth, gums, tongue and cavity: darker with depth, taken from the photo where it shows them."""
 
 from __future__ import annotations
 
@@ -15,8 +15,7 @@ from avatar_core.tracking.topology import (
 )
 from avatar_core.training.teacher.model import TeacherModel
 from avatar_core.training.teacher.regions import step
-from avatar_core.training.teacher.view import View, sample
-from avatar_core.training.teacher.zbuffer import draw_depth
+from avatar_core.training.teacher.view import View, nearest_depth, sample
 from avatar_core.training.teacher_geometry import EYE_SOCKETS, LOWER_TEETH, UPPER_TEETH
 
 TOOTH, CAVITY, GUM, TONGUE = (
@@ -39,7 +38,7 @@ def colour_mouth(
     model: TeacherModel, source: NDArray[np.floating], view: View, picture: NDArray[np.float32],
     landmarks: NDArray[np.floating], level: float,
 ) -> NDArray[np.float32]:  # fmt: skip
-    """(m, 3) colours in [0, 1] of the mouth samples; ``source`` (V, 3) at the photo's expression, ``level`` of the face."""
+    """(m, 3) colours in [0, 1] of the mouth samples; ``source`` (V, 3) as in the photo, ``level`` of the face."""
     samples = model.mouth
     depth = samples.position[:, 2]
     sideways = 0.62 + 0.38 * np.clip(np.abs(samples.normal[:, 2]), 0, 1)
@@ -65,16 +64,14 @@ def _take_from_photo(
 ) -> None:  # fmt: skip
     samples = model.mouth
     opening = np.zeros(picture.shape[:2], np.uint8)
-    cv2.fillPoly(opening, [np.round(landmarks[list(INNER_LIPS), :2]).astype(np.int32)], 1)
-    opening = cv2.erode(opening, np.ones((3, 3), np.uint8))
+    cv2.fillPoly(opening, [np.round(landmarks[list(INNER_LIPS), :2]).astype(np.int32)], (1,))
+    inner = np.asarray(cv2.erode(opening, np.ones((3, 3), np.uint8)), np.float32)
     triangles = model.triangles[
         (model.triangles.max(1) < EYE_SOCKETS.start) | (model.triangles.min(1) >= EYE_SOCKETS.stop)
     ]
-    vertex_pixels, vertex_depth = view.project(source)
-    nearest = draw_depth(2 * vertex_pixels, vertex_depth, triangles, 2 * view.height, 2 * view.width)
     pixels, depth = view.project(samples.at(source))
-    held = np.clip((2 * pixels).astype(int), 0, np.array([2 * view.width, 2 * view.height]) - 1)
-    visible = (depth - nearest[held[:, 1], held[:, 0]] < VISIBLE_DEPTH) & (sample(opening, pixels) > 0.5)
+    behind = depth - nearest_depth(view, source, triangles, pixels)
+    visible = (behind < VISIBLE_DEPTH) & (sample(inner, pixels) > 0.5)
     shown = sample(picture, pixels)
     teeth = visible & samples.tooth
     if teeth.sum() > 30:

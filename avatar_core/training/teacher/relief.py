@@ -1,7 +1,7 @@
 """Clothes and long hair: what the matte holds beyond the head, as a relief with a back layer.
 
-Depth solves a Poisson equation on a coarse grid: it joins the head where they touch, bulges towards the camera, and ends
-a little behind the nearest part of the head at the silhouette; the picture's border is free.
+Depth solves a Poisson equation on a coarse grid: it joins the head where they touch, bulges towards the camera, and
+ends a little behind the nearest part of the head at the silhouette; the picture's border is free.
 """
 
 from __future__ import annotations
@@ -30,21 +30,24 @@ OVERLAP = 9  # pixels that the clothes reach over the neck's end
 SMALLEST_TUFT = 150  # pixels; thinner rims above the chin are the hair shell's own edge
 BELOW_CHIN = 3.2  # cm below the chin where rims are kept
 RIM_WIDTH = 4.0  # pixels from the silhouette within which every pixel gets a Gaussian, elsewhere every second
-BACK_STRIDE, FRONT_SIZE, RIM_SIZE, BACK_SIZE = 3, 0.85, 0.6, 0.62
+BACK_STRIDE, FRONT_SIZE, RIM_SIZE, BACK_SIZE = 3, 0.85, 0.6, 0.8
 """Standard deviations in pixels; the back's over its stride."""
+RIM_FLAT = 9  # pixels, twice the width of the rim that takes its depth from further in
+FRONT_THICKNESS, BACK_THICKNESS = 0.15, 0.7  # over the size; the back falls off too fast for flat discs
 STEEPEST = 1.0  # slope up to which a disc follows the surface
 CLIFF = 8.0  # slope from which a pixel bridges two surfaces and is left out
 
 
 @dataclass(frozen=True)
 class Relief:
-    """position, normal, colour (n, 3), size (n,) cm, opacity (n,); may be empty."""
+    """position, normal, colour (n, 3), size (n,) cm, opacity (n,), thickness (n,) over the size; may be empty."""
 
     position: NDArray[np.float32]
     normal: NDArray[np.float32]
     colour: NDArray[np.float32]
     size: NDArray[np.float32]
     opacity: NDArray[np.float32]
+    thickness: NDArray[np.float32]
 
 
 def build_relief(
@@ -59,11 +62,14 @@ def build_relief(
     body = head & (draw_depth(pixels, depth, upper, view.height, view.width) >= FAR)
     needed = _needed(matte, head, landmarks, view) | (_widened(body, OVERLAP) & (matte > LEAST_COVERAGE))
     middle = float(view.project(CHEST[None])[1][0])
-    surface = _solve(head, nearest, needed, matte, middle, view)
-    if surface is None:
+    solved = _solve(head, nearest, needed, matte, middle, view)
+    core = _narrowed((matte > 0.5) & (needed | head), RIM_FLAT)
+    if solved is None:
         nothing = np.zeros((0, 3), np.float32)
-        return Relief(nothing, nothing, nothing, nothing[:, 0], nothing[:, 0])
-    return _points(surface, needed, picture, matte, middle, view)
+        return Relief(nothing, nothing, nothing, nothing[:, 0], nothing[:, 0], nothing[:, 0])
+    if core.any():  # depth falls off steeply at the silhouette, and the rim would fray when seen from the side
+        solved = np.asarray(cv2.GaussianBlur(_nearest_value(solved, core), (0, 0), 2), np.float32)
+    return _points(solved, needed, picture, matte, middle, view)
 
 
 def _needed(
@@ -77,12 +83,16 @@ def _needed(
     low = int(landmarks[CHIN, 1] + BELOW_CHIN / view.centimetres_per_pixel(CHEST))
     keep[max(low, 0) :] = out[max(low, 0) :] > 0
     near = _widened(keep, 7)
-    inner = cv2.erode(head.astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
+    inner = _narrowed(head, 3)
     return (matte > LEAST_COVERAGE) & ~inner & (keep | (near & head))
 
 
 def _widened(mask: NDArray[np.bool_], side: int) -> NDArray[np.bool_]:
     return cv2.dilate(mask.astype(np.uint8), np.ones((side, side), np.uint8)) > 0
+
+
+def _narrowed(mask: NDArray[np.bool_], side: int) -> NDArray[np.bool_]:
+    return cv2.erode(mask.astype(np.uint8), np.ones((side, side), np.uint8)) > 0
 
 
 def _nearest_value(values: NDArray[np.floating], known: NDArray[np.bool_]) -> NDArray[np.float32]:
@@ -176,5 +186,8 @@ def _points(
         size=np.concatenate([size[chosen], back_size]).astype(np.float32),
         opacity=np.concatenate([np.clip(alpha[chosen], 0.05, 0.97), np.full(int(behind.sum()), 0.9)]).astype(
             np.float32
+        ),
+        thickness=np.repeat(
+            np.array([FRONT_THICKNESS, BACK_THICKNESS], np.float32), [int(chosen.sum()), int(behind.sum())]
         ),
     )

@@ -21,6 +21,7 @@ VARIED_IDENTITIES, DECAY = 60, 60.0
 """Noise exp(-k / DECAY) N(0, 1) on the first identity directions."""
 SWAP_CHANCE, RELIGHT_CHANCE, COLOUR_CHANCE, HAIR_CHANCE = 0.4, 0.5, 0.6, 0.6
 HAIR_RANGE = (0.5, 1.4)
+FRINGE_CONTRAST = 0.2  # difference of forehead and cheeks, colours in [0, 1]
 NECK = (-15.0, -8.5)  # heights between which the identity's effect fades in: clothes stay
 _RELIEF_NEIGHBOURS = 8
 _LUMA = np.array([0.299, 0.587, 0.114])
@@ -34,7 +35,7 @@ def vary(avatar: TeacherAvatar, rng: np.random.Generator, others: Sequence[Teach
     result = reshape(avatar, rng)
     if rng.random() < HAIR_CHANCE:
         result = rethicken(result, float(rng.uniform(*HAIR_RANGE)))
-    donors = [other for other in others if other is not avatar]
+    donors = [other for other in others if other is not avatar and has_bare_brow(other)]
     if donors and rng.random() < SWAP_CHANCE:
         result = swap_texture(result, donors[int(rng.integers(len(donors)))])
     if rng.random() < RELIGHT_CHANCE:
@@ -46,6 +47,15 @@ def vary(avatar: TeacherAvatar, rng: np.random.Generator, others: Sequence[Teach
             result, float(rng.normal(0, 0.12)), float(np.exp(rng.normal(0, 0.2))), float(rng.uniform(0.7, 1.2))
         )
     return result
+
+
+def has_bare_brow(avatar: TeacherAvatar) -> bool:
+    """Whether the forehead is skin, not a fringe, whose lower end would be painted over another's brows."""
+    place = avatar.model.skin.position
+    forehead = (place[:, 1] > 5.2) & (place[:, 1] < 7.0) & (np.abs(place[:, 0]) < 3.5) & (place[:, 2] > 5)
+    cheeks = (np.abs(place[:, 1]) < 1.5) & (np.abs(place[:, 0]) > 2.5) & (np.abs(place[:, 0]) < 5.0) & (place[:, 2] > 5)
+    difference = np.median(avatar.skin_colour[forehead], axis=0) - np.median(avatar.skin_colour[cheeks], axis=0)
+    return float(np.abs(difference).max()) < FRINGE_CONTRAST
 
 
 def reshape(avatar: TeacherAvatar, rng: np.random.Generator, sigma: float = 1.0) -> TeacherAvatar:
