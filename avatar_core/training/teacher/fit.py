@@ -24,7 +24,7 @@ from avatar_core.tracking.topology import (
     RIGHT_EYE_OUTER,
     RIGHT_IRIS,
 )
-from avatar_core.training.activation_prior import prior
+from avatar_core.training.activation_prior import ANTAGONIST_COST, antagonists, prior
 from avatar_core.training.teacher.basis import LandmarkBasis
 from avatar_core.training.teacher.model import TeacherModel
 from avatar_core.training.teacher_geometry import TrainingDataError
@@ -66,8 +66,15 @@ class TeacherFit:
 
 
 def activation_prior() -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
-    """Precision (53, 53), sparsity (53,) and upper bounds (53,) of the activations."""
-    precision, _, upper = prior(0, antagonist_cost=ANTAGONISM)
+    """Precision (53, 53), sparsity (53,) and upper bounds (53,) of the activations.
+
+    Antagonists cost their product, which is nothing while one of them rests; the landmarks' motion networks square their
+    sum instead, which at this strength would weaken every activation that has an antagonist.
+    """
+    precision, _, upper = prior(0)
+    for first, second in antagonists():
+        precision[[first, second], [first, second]] -= ANTAGONIST_COST
+        precision[[first, second], [second, first]] += ANTAGONISM - ANTAGONIST_COST
     sparsity = np.array([0.0 if "Blink" in name else SPARSITY for name in ACTIVATION_NAMES])
     generous = np.array([any(key in name for key in _GENEROUS) for name in ACTIVATION_NAMES])
     return precision[:NAMED_COUNT, :NAMED_COUNT], sparsity, np.where(generous, upper[:NAMED_COUNT], 1.0)
