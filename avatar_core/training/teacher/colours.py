@@ -28,6 +28,9 @@ OCCLUSION = 0.35  # cm behind the nearest surface from which a sample counts as 
 CORE_DISTANCE = 1.0  # cm from a landmark within which the matte is not asked
 SEEN, MIRRORED, INPAINTED = 1.0, 0.5, 0.15
 DATA_WEIGHT, ANCHOR = 0.3, 1e-6
+HIDDEN_BELOW = 0.05  # weight of a vertex below which its colour comes from elsewhere
+MIRROR_HAIR, MIRROR_SKIN = 0.2, 0.04
+"""How much the other side's colour counts where a side is hidden: light differs on skin more than on hair."""
 DETAIL_LIMIT = 0.27
 
 
@@ -90,7 +93,7 @@ def colour_skin(
     donor = trust * step(to_lids, 0.15, 0.35) * step(to_lips, 0.05, 0.2)
     mean, total = to_vertices(samples, photo, donor + 1e-4 * trust)
     known = np.where(total > 1e-3, np.minimum(total, 1.0), 0.0)
-    smooth = fill(model, mean, known)
+    smooth = fill(model, *_with_mirror_image(model, mean, known))
     below = samples.at(smooth)
 
     other = samples.mirrored
@@ -112,6 +115,18 @@ def colour_skin(
         donor=donor,
         level=float(mean[inner].mean()) if inner.any() else 0.6,
     )
+
+
+def _with_mirror_image(
+    model: TeacherModel, values: NDArray[np.float64], known: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Vertex ``values`` (11248, 3) and weights (11248,) with hidden vertices following the other side's."""
+    other, scalp = model.regions.mirrored, model.regions.scalp
+    share = MIRROR_SKIN + (MIRROR_HAIR - MIRROR_SKIN) * scalp
+    borrowed = np.where(known < HIDDEN_BELOW, known[other] * share, 0.0)
+    total = known + borrowed
+    mixed = (values * known[:, None] + values[other] * borrowed[:, None]) / np.maximum(total, 1e-9)[:, None]
+    return mixed, total
 
 
 def _trust(

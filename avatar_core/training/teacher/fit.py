@@ -68,7 +68,7 @@ class TeacherFit:
 def activation_prior() -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
     """Precision (53, 53), sparsity (53,) and upper bounds (53,) of the activations.
 
-    Antagonists cost their product, which is nothing while one of them rests; the landmarks' motion networks square their
+    Antagonists cost their product, which is nothing while one of them rests; the motion networks' prior squares their
     sum instead, which at this strength would weaken every activation that has an antagonist.
     """
     precision, _, upper = prior(0)

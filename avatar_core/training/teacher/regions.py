@@ -43,6 +43,7 @@ class Regions:
         lid: 0..1, skin of the upper lid that shows only when the eye closes.
         bust: bool, above `BUST_BOTTOM`.
         face: 0..1, face inside the outline and below the hair line, faded: where textures may be exchanged.
+        mirrored: (11248,) the vertex nearest to the mirror image.
         ear_flattening: (11248, 3) displacement that lays the ears on the skull, as hair over them does.
     """
 
@@ -56,6 +57,7 @@ class Regions:
     lid: NDArray[np.float64]
     bust: NDArray[np.bool_]
     face: NDArray[np.float64]
+    mirrored: NDArray[np.int64]
     ear_flattening: NDArray[np.float64]
 
     @property
@@ -92,6 +94,7 @@ def build_regions(
         lid=lid,
         bust=skin[:, 1] > BUST_BOTTOM,
         face=_exchangeable(skin, to_landmarks, laplacian),
+        mirrored=np.asarray(cKDTree(skin).query(skin * np.array([-1.0, 1.0, 1.0]))[1], np.int64),
         ear_flattening=_flattened_ears(skin, laplacian),
     )
 

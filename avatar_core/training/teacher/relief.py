@@ -27,7 +27,8 @@ EDGE_BEHIND = 0.4  # cm
 FARTHEST = 2.5  # cm behind the head's middle: beyond it the model's shoulders are not believed
 LEAST_COVERAGE = 0.35
 OVERLAP = 9  # pixels that the clothes reach over the neck's end
-SMALLEST_TUFT = 150  # pixels; thinner rims above the chin are the hair shell's own edge
+THIN = 7  # pixels
+SMALLEST_TUFT = 150  # pixels; above the chin, what is smaller or thinner is the hair shell's own edge
 BELOW_CHIN = 3.2  # cm below the chin where rims are kept
 RIM_WIDTH = 4.0  # pixels from the silhouette within which every pixel gets a Gaussian, elsewhere every second
 BACK_STRIDE, FRONT_SIZE, RIM_SIZE, BACK_SIZE = 3, 0.85, 0.6, 0.8
@@ -76,10 +77,11 @@ def _needed(
     matte: NDArray[np.float32], head: NDArray[np.bool_], landmarks: NDArray[np.floating], view: View
 ) -> NDArray[np.bool_]:
     out = ((matte > LEAST_COVERAGE) & ~head).astype(np.uint8)
-    count, label, stats, _ = cv2.connectedComponentsWithStats(out)
+    thick = cv2.morphologyEx(out, cv2.MORPH_OPEN, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (THIN, THIN)))
+    count, label, stats, _ = cv2.connectedComponentsWithStats(thick)
     large = np.zeros(count, bool)
     large[1:] = stats[1:, cv2.CC_STAT_AREA] > SMALLEST_TUFT
-    keep = large[label]
+    keep = _widened(large[label], 7) & (out > 0)
     low = int(landmarks[CHIN, 1] + BELOW_CHIN / view.centimetres_per_pixel(CHEST))
     keep[max(low, 0) :] = out[max(low, 0) :] > 0
     near = _widened(keep, 7)
