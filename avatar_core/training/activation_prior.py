@@ -59,9 +59,7 @@ def mirrored_names() -> NDArray[np.int64]:
     return np.array(mirror)
 
 
-def prior(
-    residual_count: int, antagonist_cost: float = ANTAGONIST_COST
-) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+def prior(residual_count: int) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
     """precision (A, A), sparsity cost (A,) and upper bound (A,) for A = 57 + ``residual_count`` activations."""
     count = FIRST_RESIDUAL + residual_count
     spread = np.ones(count)
@@ -76,7 +74,7 @@ def prior(
             upper[index] = 2.0
     spread[GAZE], upper[GAZE] = GAZE_SPREAD, 0.8
     precision = np.diag(1.0 / spread**2)
-    for pairs, cost, sign in ((antagonists(), antagonist_cost, 1.0), (coupled(), COUPLING_COST, -1.0)):
+    for pairs, cost, sign in ((antagonists(), ANTAGONIST_COST, 1.0), (coupled(), COUPLING_COST, -1.0)):
         for first, second in pairs:
             precision[first, first] += cost
             precision[second, second] += cost

@@ -91,7 +91,7 @@ class TeacherAvatar:
     ) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]:
         """Positions (n, 3) cm, colours (n, 3) in [0, 1] and how they are known (n,) of the skin samples."""
         position = self.model.skin.at(self.vertices(activations))
-        return position.astype(np.float32), self._skin_colours(activations), self.seen
+        return position.astype(np.float32), self._colours(activations)[0], self.seen
 
     def gaussians(self, activations: NDArray[np.floating], gaze: NDArray[np.floating]) -> Gaussians:
         """The whole person at ``activations`` (53,) and ``gaze`` (2, 2) radians: skin, mouth, eyes, clothes."""
@@ -100,6 +100,7 @@ class TeacherAvatar:
         normals = model.normals(vertices)
         area = areas(vertices, model.skin_triangles)
         growth = np.clip(np.sqrt(area / self._neutral_areas()), *STRETCH)[skin.triangle]
+        skin_colour, under_colour = self._colours(activations)
         skin_normal = skin.at(normals)
         bust = np.flatnonzero(model.regions.bust)
         patch = np.sqrt(np.bincount(model.skin_triangles.ravel(), np.repeat(area / 3, 3), SKIN.stop)[bust])
@@ -112,9 +113,9 @@ class TeacherAvatar:
                 skin.at(vertices),
                 skin_normal,
                 SKIN_SIZE * growth / np.sqrt(skin.density),
-                self._skin_colours(activations),
+                skin_colour,
             ),
-            (vertices[bust] - UNDER_DEPTH * normals[bust], normals[bust], UNDER_SIZE * patch, self.under_colour[bust]),
+            (vertices[bust] - UNDER_DEPTH * normals[bust], normals[bust], UNDER_SIZE * patch, under_colour[bust]),
             (mouth.at(vertices), mouth.at(normals), MOUTH_SIZE / np.sqrt(mouth.density), self.mouth_colour),
             (eyes[0], look[0], np.full(len(ball), EYE_SIZE * spacing(model.eye_radius)), self.eye_colour[0]),
             (eyes[1], look[1], np.full(len(ball), EYE_SIZE * spacing(model.eye_radius)), self.eye_colour[1]),
@@ -122,9 +123,10 @@ class TeacherAvatar:
         ]
         position, normal, size, colour = (np.concatenate(columns) for columns in zip(*parts, strict=True))
         opacity = np.full(len(position), OPACITY_OF_SURFACES, np.float32)
-        if len(relief.opacity):
-            opacity[-len(relief.opacity) :] = relief.opacity
-        return flat_gaussians(position, normal, size, colour, opacity)
+        thickness = np.full(len(position), FLATNESS, np.float32)
+        first = len(position) - len(relief.opacity)
+        opacity[first:], thickness[first:] = relief.opacity, relief.thickness
+        return discs(position, normal, size, colour, opacity, thickness)
 
     def _neutral_areas(self) -> NDArray[np.floating]:
         return np.maximum(areas(self.model.neutral, self.model.skin_triangles), 1e-6)
@@ -134,25 +136,32 @@ class TeacherAvatar:
         start = self.source_activations
         return [float(np.clip((activations[b] - start[b]) / max(1 - start[b], 0.2), 0, 1)) for b in BLINKS]
 
-    def _skin_colours(self, activations: NDArray[np.floating]) -> NDArray[np.float32]:
-        colour = self.skin_colour.copy()
+    def _colours(self, activations: NDArray[np.floating]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Colours of the skin samples (n, 3) and of the layer below (11248, 3); closing lids show their own."""
+        skin, under, lids = self.skin_colour.copy(), self.under_colour.copy(), self.lids
         for eye, share in enumerate(self._closures(activations)):
             shut = float(step(np.array(share), LID_COLOUR_FROM, LID_COLOUR_TO))
             if shut > 0:
-                own = self.lids.eye == eye
-                rows, weight = self.lids.rows[own], shut * self.lids.weight[own, None]
-                colour[rows] += (self.lids.closed[own] - colour[rows]) * weight
-        return colour
+                own = lids.eye == eye
+                rows, weight = lids.rows[own], shut * lids.weight[own, None]
+                skin[rows] += (lids.closed[own] - skin[rows]) * weight
+                vertices = np.flatnonzero(
+                    (self.model.regions.lid > 0) & ((self.model.neutral[SKIN, 0] > 0) == (eye == 1))
+                )
+                weight = shut * self.model.regions.lid[vertices, None].astype(np.float32)
+                under[vertices] += (lids.vertex[vertices] - under[vertices]) * weight
+        return skin, under
 
 
-def flat_gaussians(
+def discs(
     position: NDArray[np.floating], normal: NDArray[np.floating], size: NDArray[np.floating],
-    colour: NDArray[np.floating], opacity: NDArray[np.floating],
+    colour: NDArray[np.floating], opacity: NDArray[np.floating], thickness: NDArray[np.floating],
 ) -> Gaussians:  # fmt: skip
-    """Discs: (N, 3) positions, normals (any length), (N,) standard deviations, (N, 3) colours, (N,) opacities."""
+    """Discs: (N, 3) positions, normals (any length), (N,) standard deviations, (N, 3) colours, (N,) opacities,
+    and (N,) thicknesses over the standard deviation."""
     planar = np.empty((CHANNELS, len(position)), np.float32)
     planar[MEAN] = position.T
-    planar[SCALE] = size * np.array([[1.0], [1.0], [FLATNESS]])
+    planar[SCALE] = size * np.stack([np.ones(len(size)), np.ones(len(size)), thickness])
     unit = normal / (np.linalg.norm(normal, axis=1, keepdims=True) + 1e-12)
     half = np.stack([1 + unit[:, 2], -unit[:, 1], unit[:, 0], np.zeros(len(unit))])
     half[:, unit[:, 2] < -0.9999] = np.array([[0.0], [1.0], [0.0], [0.0]])

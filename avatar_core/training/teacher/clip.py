@@ -12,6 +12,7 @@ from avatar_core.models.networks import NAMED_COUNT
 from avatar_core.tracking.topology import MESH_COUNT, RIGID
 from avatar_core.training.teacher.avatar import TeacherAvatar
 from avatar_core.training.teacher.fit import (
+    UNDISTORTED,
     State,
     TeacherFit,
     activation_prior,
@@ -73,11 +74,12 @@ def _follow(
 ) -> None:
     """Move the pose of ``state`` to this frame by the rigid landmarks, starting from the frame before."""
     found, turn, shift = cv2.solvePnP(
-        points, pixels, intrinsics, None, cv2.Rodrigues(state.rotation)[0], state.translation.reshape(3, 1).copy(),
-        True, cv2.SOLVEPNP_ITERATIVE,
+        points, pixels, intrinsics, UNDISTORTED, cv2.Rodrigues(state.rotation)[0],
+        state.translation.reshape(3, 1).copy(), True, cv2.SOLVEPNP_ITERATIVE,
     )  # fmt: skip
-    if found and np.isfinite(shift).all() and shift[2, 0] > 0:
-        state.rotation, state.translation = cv2.Rodrigues(turn)[0].astype(np.float64), shift.ravel()
+    place = np.asarray(shift, np.float64).ravel()
+    if found and np.isfinite(place).all() and place[2] > 0:
+        state.rotation, state.translation = cv2.Rodrigues(turn)[0].astype(np.float64), place
 
 
 def transfer(

@@ -19,8 +19,7 @@ from scipy.spatial import cKDTree
 from avatar_core.training.teacher.model import TeacherModel
 from avatar_core.training.teacher.regions import step
 from avatar_core.training.teacher.samples import SkinSamples
-from avatar_core.training.teacher.view import View, sample
-from avatar_core.training.teacher.zbuffer import draw_depth
+from avatar_core.training.teacher.view import View, nearest_depth, sample
 from avatar_core.training.teacher_geometry import EYE_SOCKETS, SKIN
 
 GRAZING, FACING = 0.12, 0.40
@@ -29,6 +28,9 @@ OCCLUSION = 0.35  # cm behind the nearest surface from which a sample counts as 
 CORE_DISTANCE = 1.0  # cm from a landmark within which the matte is not asked
 SEEN, MIRRORED, INPAINTED = 1.0, 0.5, 0.15
 DATA_WEIGHT, ANCHOR = 0.3, 1e-6
+HIDDEN_BELOW = 0.05  # weight of a vertex below which its colour comes from elsewhere
+MIRROR_HAIR, MIRROR_SKIN = 0.2, 0.04
+"""How much the other side's colour counts where a side is hidden: light differs on skin more than on hair."""
 DETAIL_LIMIT = 0.27
 
 
@@ -54,19 +56,16 @@ def to_vertices(
     count = SKIN.stop
     total = np.bincount(corner, share, count)
     sums = [np.bincount(corner, share * np.repeat(values[:, c], 3), count) for c in range(values.shape[1])]
-    return np.stack(sums, axis=1) / np.maximum(total, 1e-6)[:, None], total
+    return np.stack(sums, axis=1) / np.maximum(total, 1e-6)[:, None], np.asarray(total, np.float64)
 
 
 def fill(model: TeacherModel, values: NDArray[np.floating], weight: NDArray[np.floating]) -> NDArray[np.float64]:
     """The smoothest vertex values (11248, C) near ``values`` where ``weight`` (11248,) is above 0."""
-    count = SKIN.stop
     system = model.bilaplacian + diags(ANCHOR + weight * DATA_WEIGHT)
     mean = (values * weight[:, None]).sum(0) / max(float(weight.sum()), 1e-9)
     right = weight[:, None] * DATA_WEIGHT * values + ANCHOR * mean
     solver = splu(system.tocsc(), permc_spec="MMD_AT_PLUS_A", options={"SymmetricMode": True})
-    return np.clip(
-        np.stack([solver.solve(right[:, c]) for c in range(values.shape[1])], axis=1).reshape(count, -1), 0, 1
-    )
+    return np.clip(np.stack([solver.solve(column) for column in right.T], axis=1), 0, 1)
 
 
 def colour_skin(
@@ -93,8 +92,8 @@ def colour_skin(
     to_lids, to_lips = regions.to_lids[samples.corners[:, 0]], regions.to_lips[samples.corners[:, 0]]
     donor = trust * step(to_lids, 0.15, 0.35) * step(to_lips, 0.05, 0.2)
     mean, total = to_vertices(samples, photo, donor + 1e-4 * trust)
-    known = np.minimum(total, 1.0) * (total > 1e-3)
-    smooth = fill(model, mean, known)
+    known = np.where(total > 1e-3, np.minimum(total, 1.0), 0.0)
+    smooth = fill(model, *_with_mirror_image(model, mean, known))
     below = samples.at(smooth)
 
     other = samples.mirrored
@@ -118,6 +117,18 @@ def colour_skin(
     )
 
 
+def _with_mirror_image(
+    model: TeacherModel, values: NDArray[np.float64], known: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Vertex ``values`` (11248, 3) and weights (11248,) with hidden vertices following the other side's."""
+    other, scalp = model.regions.mirrored, model.regions.scalp
+    share = MIRROR_SKIN + (MIRROR_HAIR - MIRROR_SKIN) * scalp
+    borrowed = np.where(known < HIDDEN_BELOW, known[other] * share, 0.0)
+    total = known + borrowed
+    mixed = (values * known[:, None] + values[other] * borrowed[:, None]) / np.maximum(total, 1e-9)[:, None]
+    return mixed, total
+
+
 def _trust(
     model: TeacherModel, source: NDArray[np.floating], view: View, matte: NDArray[np.float32],
     position: NDArray[np.floating], normal: NDArray[np.floating],
@@ -125,15 +136,11 @@ def _trust(
     """(n,) in [0, 1]: facing the camera, not hidden, inside the picture and, off the face, inside the matte."""
     triangles = model.triangles
     socket = (triangles.min(1) >= EYE_SOCKETS.start) & (triangles.max(1) < EYE_SOCKETS.stop)
-    vertex_pixels, vertex_depth = view.project(source)
-    nearest = draw_depth(2 * vertex_pixels, vertex_depth, triangles[~socket], 2 * view.height, 2 * view.width)
-    nearest = cv2.erode(nearest, np.ones((3, 3), np.uint8))
     pixels, depth = view.project(position)
-    held = np.clip((2 * pixels).astype(int), 0, np.array([2 * view.width, 2 * view.height]) - 1)
-    visible = depth - nearest[held[:, 1], held[:, 0]] < OCCLUSION
+    visible = depth - nearest_depth(view, source, triangles[~socket], pixels) < OCCLUSION
     visible &= ((pixels > 1) & (pixels < np.array([view.width, view.height]) - 2)).all(1)
     trust = step(view.facing(position, normal), GRAZING, FACING) * visible
-    inset = cv2.erode(matte, np.ones((9, 9), np.uint8))
+    inset = np.asarray(cv2.erode(matte, np.ones((9, 9), np.uint8)), np.float32)
     covered = step(np.minimum(sample(matte, pixels), sample(inset, pixels)), 0.5, 0.9)
     core = model.regions.to_landmarks[model.skin.corners[:, 0]] < CORE_DISTANCE
     return np.where(core, trust, trust * covered)

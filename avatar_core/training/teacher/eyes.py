@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -74,7 +76,7 @@ def _inside_opening(
     low = np.floor(ring.min(0) - 4)
     size = np.ceil(np.ptp(ring, axis=0) + 8).astype(int) * _FINE
     mask = np.zeros((size[1], size[0]), np.uint8)
-    cv2.fillPoly(mask, [np.round((ring - low) * _FINE).astype(np.int32)], 255)
+    cv2.fillPoly(mask, [np.round((ring - low) * _FINE).astype(np.int32)], (255,))
     depth = cv2.distanceTransform(cv2.copyMakeBorder(mask, 1, 1, 1, 1, cv2.BORDER_CONSTANT), cv2.DIST_L2, 3) / _FINE
     place = (pixels - low) * _FINE + 1
     inside = ((place >= 0) & (place < size + 2)).all(1)
@@ -87,7 +89,7 @@ def _iris_profile(
     """(E, 3) the iris as rings: the median of what is seen of each."""
     borders = np.linspace(0, 1.08 * edge, 9)
     middles, rings = [], []
-    for first, last in zip(borders[:-1], borders[1:], strict=True):
+    for first, last in pairwise(borders):
         inside = (polar >= first) & (polar < last) & (visible > 0.5)
         if inside.sum() > 3:
             middles.append(0.5 * (first + last))

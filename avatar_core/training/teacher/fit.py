@@ -1,7 +1,7 @@
 """Fits pose, identity and expression of the teacher to the landmarks of one picture: Gauss-Newton.
 
-Per step the pose and identity are eliminated by a Schur complement, and the 53 activations, which have bounds, follow by
-projected Gauss-Seidel: solving all at once and clipping afterwards makes tracking diverge. Priors: identity N(0, 1),
+Per step the pose and identity are eliminated by a Schur complement, and the 53 activations, which have bounds, follow
+by projected Gauss-Seidel: solving all at once and clipping afterwards makes tracking diverge. Priors: identity N(0, 1),
 activations `activation_prior.prior`. Huber's loss on the pixel error.
 """
 
@@ -24,7 +24,7 @@ from avatar_core.tracking.topology import (
     RIGHT_EYE_OUTER,
     RIGHT_IRIS,
 )
-from avatar_core.training.activation_prior import prior
+from avatar_core.training.activation_prior import ANTAGONIST_COST, antagonists, prior
 from avatar_core.training.teacher.basis import LandmarkBasis
 from avatar_core.training.teacher.model import TeacherModel
 from avatar_core.training.teacher_geometry import TrainingDataError
@@ -35,6 +35,7 @@ SPARSITY, ANTAGONISM = 1.5, 60.0
 IDENTITY_LIMIT = 3.0
 MAX_TURN = 0.35  # radians per step
 ITERATIONS = 15
+UNDISTORTED = np.zeros(4)  # lens distortion, as OpenCV wants it
 GAZE_LIMIT = 0.7  # radians
 _GENEROUS = ("eyeWide", "browInnerUp", "browOuterUp", "UpperUp", "mouthSmile")
 
@@ -65,8 +66,15 @@ class TeacherFit:
 
 
 def activation_prior() -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
-    """Precision (53, 53), sparsity (53,) and upper bounds (53,) of the activations."""
-    precision, _, upper = prior(0, antagonist_cost=ANTAGONISM)
+    """Precision (53, 53), sparsity (53,) and upper bounds (53,) of the activations.
+
+    Antagonists cost their product, which is nothing while one of them rests; the motion networks' prior squares their
+    sum instead, which at this strength would weaken every activation that has an antagonist.
+    """
+    precision, _, upper = prior(0)
+    for first, second in antagonists():
+        precision[[first, second], [first, second]] -= ANTAGONIST_COST
+        precision[[first, second], [second, first]] += ANTAGONISM - ANTAGONIST_COST
     sparsity = np.array([0.0 if "Blink" in name else SPARSITY for name in ACTIVATION_NAMES])
     generous = np.array([any(key in name for key in _GENEROUS) for name in ACTIVATION_NAMES])
     return precision[:NAMED_COUNT, :NAMED_COUNT], sparsity, np.where(generous, upper[:NAMED_COUNT], 1.0)
@@ -97,12 +105,12 @@ def start_pose(
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Rotation and translation that bring ``points`` (N, 3) to ``pixels`` (N, 2)."""
     found, turn, shift = cv2.solvePnP(
-        np.asarray(points, np.float64), np.asarray(pixels, np.float64), np.asarray(intrinsics, np.float64), None,
-        flags=cv2.SOLVEPNP_SQPNP,
+        np.asarray(points, np.float64), np.asarray(pixels, np.float64), np.asarray(intrinsics, np.float64),
+        UNDISTORTED, flags=cv2.SOLVEPNP_SQPNP,
     )  # fmt: skip
     if not found:
         raise TrainingDataError("The landmarks fit no head: use a photo with one whole face.")
-    return cv2.Rodrigues(turn)[0].astype(np.float64), shift.ravel().astype(np.float64)
+    return cv2.Rodrigues(turn)[0].astype(np.float64), np.asarray(shift, np.float64).ravel()
 
 
 def check_landmarks(landmarks: NDArray[np.floating], intrinsics: NDArray[np.floating]) -> None:

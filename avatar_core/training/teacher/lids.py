@@ -20,17 +20,21 @@ from avatar_core.training.teacher_lids import BLINKS, LOWER_MARGINS, UPPER_MARGI
 CLEARANCE = 0.05  # cm between the eyeball and the skin over it
 OVERLAP = 0.04  # cm by which the closed upper margin lies below the lower one
 SIDEWAYS = 0.3  # share of the margins' sideways mismatch that is corrected
+LID_TONE = np.array([0.95, 0.89, 0.88])
+"""Lid skin over the skin round the eye: thin, a little darker and redder."""
 LID_REACH = 1.0  # cm from a margin within which skin is kept off the eyeball
 
 
 @dataclass(frozen=True)
 class LidColours:
-    """rows (k,) of the skin samples, eye (k,) 0 right 1 left, weight (k,) in [0, 1], closed (k, 3) colour when shut."""
+    """rows (k,) of the skin samples, eye (k,) 0 right 1 left, weight (k,) in [0, 1], closed (k, 3) colour when shut;
+    vertex (11248, 3) the closed colour of the layer below the skin."""
 
     rows: NDArray[np.int64]
     eye: NDArray[np.int64]
     weight: NDArray[np.float32]
     closed: NDArray[np.float32]
+    vertex: NDArray[np.float32]
 
 
 def closing(model: TeacherModel, base: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -78,7 +82,8 @@ def lid_colours(model: TeacherModel, colours: SkinColours) -> LidColours:
     donor = colours.donor * (regions.blink[samples.corners].max(1) < 0.05) * (to_lids > 0.6) * (to_lids < 2.5)
     donor *= colours.photo.mean(1) > 0.6 * colours.level
     mean, total = to_vertices(samples, colours.photo, donor)
-    near = samples.at(fill(model, mean, np.minimum(total, 1) * (total > 1e-3)))
+    smooth = fill(model, mean, np.where(total > 1e-3, np.minimum(total, 1.0), 0.0))
+    near = samples.at(smooth)
     weight = samples.at(regions.lid)
     rows = np.flatnonzero(weight > 0.02)
     eye = (samples.position[rows, 0] > 0).astype(np.int64)
@@ -90,9 +95,9 @@ def lid_colours(model: TeacherModel, colours: SkinColours) -> LidColours:
             brightness = skin.mean(1)
             typical = np.median(skin[brightness >= np.quantile(brightness, 0.4)], axis=0)
             own = eye == side
-            closed[own] = 0.3 * np.minimum(closed[own], 1.1 * typical) + 0.7 * typical
+            closed[own] = 0.5 * np.minimum(closed[own], 1.1 * typical) + 0.5 * typical
     to_margin = samples.at(regions.to_upper_lid)[rows]
     lashes = 1 - 0.6 * (1 - step(to_margin, 0.14, 0.32))
     crease = 1 - 0.2 * np.exp(-(((to_margin - 0.75) / 0.22) ** 2))
-    closed = closed * (0.9 * lashes * crease)[:, None]
-    return LidColours(rows, eye, weight[rows].astype(np.float32), np.clip(closed, 0, 1).astype(np.float32))
+    closed = np.clip(closed * (lashes * crease)[:, None] * LID_TONE, 0, 1).astype(np.float32)
+    return LidColours(rows, eye, weight[rows].astype(np.float32), closed, (smooth * LID_TONE).astype(np.float32))

@@ -89,7 +89,7 @@ class TeacherModel:
         missing = [name for name in ACTIVATION_NAMES if name not in names]
         if missing or len(model["neutral"]) < VERTEX_COUNT or len(model["identity"]) < IDENTITY_COUNT:
             raise TrainingDataError(
-                f"{folder / MODEL_FILE}: not the ICT Face Model Light (lacks {missing[:3] or 'vertices or identities'})."
+                f"{folder / MODEL_FILE}: not the ICT Face Model Light (lacks {missing[:3] or 'vertices or shapes'})."
                 " Fetch the file again."
             )
         neutral = model["neutral"][:VERTEX_COUNT].astype(np.float32)
@@ -180,7 +180,7 @@ def graph_laplacian(triangles: NDArray[np.integer], count: int) -> csr_matrix:
 def _spline(
     landmarks: NDArray[np.float64], skin: NDArray[np.float32], regions: Regions
 ) -> NDArray[np.float32]:  # fmt: skip
-    """The linear map from landmark displacements to skin displacements: a biharmonic spline, faded out with distance."""
+    """The linear map from landmark to skin displacements: a biharmonic spline, faded out with distance."""
     near = np.flatnonzero(regions.follows_landmarks > 0)
     spline = RBFInterpolator(landmarks, np.eye(len(landmarks)), kernel="linear", smoothing=SPLINE_SMOOTHING)
     matrix = np.zeros((len(skin), len(landmarks)), np.float32)

@@ -1,4 +1,4 @@
-"""Colours of teeth, gums, tongue and the mouth's cavity: darker with depth, taken from the photo where it shows them."""
+"""Colours of teeth, gums, tongue and cavity: darker with depth, taken from the photo where it shows them."""
 
 from __future__ import annotations
 
@@ -15,12 +15,11 @@ from avatar_core.tracking.topology import (
 )
 from avatar_core.training.teacher.model import TeacherModel
 from avatar_core.training.teacher.regions import step
-from avatar_core.training.teacher.view import View, sample
-from avatar_core.training.teacher.zbuffer import draw_depth
+from avatar_core.training.teacher.view import View, nearest_depth, sample
 from avatar_core.training.teacher_geometry import EYE_SOCKETS, LOWER_TEETH, UPPER_TEETH
 
 TOOTH, CAVITY, GUM, TONGUE = (
-    np.array(rgb) / 255 for rgb in ((222, 208, 188), (98, 42, 42), (160, 84, 82), (182, 98, 95))
+    np.array(rgb) / 255 for rgb in ((226, 211, 187), (90, 36, 36), (150, 76, 74), (170, 84, 82))
 )
 LOWER_TEETH_SHADE = 0.72
 UPPER_DROP, LOWER_DROP = 0.18, 0.25
@@ -39,17 +38,17 @@ def colour_mouth(
     model: TeacherModel, source: NDArray[np.floating], view: View, picture: NDArray[np.float32],
     landmarks: NDArray[np.floating], level: float,
 ) -> NDArray[np.float32]:  # fmt: skip
-    """(m, 3) colours in [0, 1] of the mouth samples; ``source`` (V, 3) at the photo's expression, ``level`` of the face."""
+    """(m, 3) colours in [0, 1] of the mouth samples; ``source`` (V, 3) as in the photo, ``level`` of the face."""
     samples = model.mouth
     depth = samples.position[:, 2]
     sideways = 0.62 + 0.38 * np.clip(np.abs(samples.normal[:, 2]), 0, 1)
     tongue = samples.tongue[:, None]
     tissue = tongue * TONGUE + (1 - tongue) * GUM
-    tissue_shade = samples.tongue * (0.15 + 0.8 * step(depth, 3.5, 9.8))
-    tissue_shade += (1 - samples.tongue) * (0.12 + 0.78 * step(depth, 4.5, 10.4))
+    tissue_shade = samples.tongue * (0.10 + 0.75 * step(depth, 4.5, 10.2))
+    tissue_shade += (1 - samples.tongue) * (0.08 + 0.72 * step(depth, 5.5, 10.6))
     tooth_shade = (0.16 + 0.84 * step(depth, 6.8, 10.5)) * sideways
     tooth_shade = np.where(samples.lower, tooth_shade * LOWER_TEETH_SHADE, tooth_shade)
-    cavity_shade = 0.12 + 0.75 * step(depth, 5.0, 10.8)
+    cavity_shade = 0.08 + 0.75 * step(depth, 6.0, 10.8)
     colour = np.where(samples.tooth[:, None], TOOTH * tooth_shade[:, None], CAVITY * cavity_shade[:, None])
     colour = np.where(samples.gum[:, None], tissue * tissue_shade[:, None], colour)
     colour *= np.clip((level / 0.67) ** 0.75, 0.45, 1.1)
@@ -65,16 +64,14 @@ def _take_from_photo(
 ) -> None:  # fmt: skip
     samples = model.mouth
     opening = np.zeros(picture.shape[:2], np.uint8)
-    cv2.fillPoly(opening, [np.round(landmarks[list(INNER_LIPS), :2]).astype(np.int32)], 1)
-    opening = cv2.erode(opening, np.ones((3, 3), np.uint8))
+    cv2.fillPoly(opening, [np.round(landmarks[list(INNER_LIPS), :2]).astype(np.int32)], (1,))
+    inner = np.asarray(cv2.erode(opening, np.ones((3, 3), np.uint8)), np.float32)
     triangles = model.triangles[
         (model.triangles.max(1) < EYE_SOCKETS.start) | (model.triangles.min(1) >= EYE_SOCKETS.stop)
     ]
-    vertex_pixels, vertex_depth = view.project(source)
-    nearest = draw_depth(2 * vertex_pixels, vertex_depth, triangles, 2 * view.height, 2 * view.width)
     pixels, depth = view.project(samples.at(source))
-    held = np.clip((2 * pixels).astype(int), 0, np.array([2 * view.width, 2 * view.height]) - 1)
-    visible = (depth - nearest[held[:, 1], held[:, 0]] < VISIBLE_DEPTH) & (sample(opening, pixels) > 0.5)
+    behind = depth - nearest_depth(view, source, triangles, pixels)
+    visible = (behind < VISIBLE_DEPTH) & (sample(inner, pixels) > 0.5)
     shown = sample(picture, pixels)
     teeth = visible & samples.tooth
     if teeth.sum() > 30:

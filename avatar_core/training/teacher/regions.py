@@ -14,10 +14,14 @@ from avatar_core.tracking.topology import INNER_LIPS
 from avatar_core.training.teacher_geometry import SKIN
 from avatar_core.training.teacher_lids import LOWER_MARGINS, UPPER_MARGINS
 
-BUST_BOTTOM = -18.5
-"""Height below which the model's shoulders are not used: clothes are lifted from the photo."""
+BUST_BOTTOM = -12.5
+"""Height below which the model's neck and shoulders are not drawn: clothes are lifted from the photo."""
 
 EAR_SMOOTHING = 120  # rounds of half a Laplacian step: the ear is gone, the skull is not
+
+HAIR_LINE = (5.8, 6.8)
+"""Heights between which the exchanged texture ends: a fringe belongs to the head of hair."""
+FACE_SMOOTHING = 60
 
 
 def step(x: NDArray[np.floating], low: float, high: float) -> NDArray[np.float64]:
@@ -38,7 +42,8 @@ class Regions:
         blink: how far a blink moves a vertex.
         lid: 0..1, skin of the upper lid that shows only when the eye closes.
         bust: bool, above `BUST_BOTTOM`.
-        face: 0..1, face inside the outline, faded at its border: where textures may be exchanged.
+        face: 0..1, face inside the outline and below the hair line, faded: where textures may be exchanged.
+        mirrored: (11248,) the vertex nearest to the mirror image.
         ear_flattening: (11248, 3) displacement that lays the ears on the skull, as hair over them does.
     """
 
@@ -52,6 +57,7 @@ class Regions:
     lid: NDArray[np.float64]
     bust: NDArray[np.bool_]
     face: NDArray[np.float64]
+    mirrored: NDArray[np.int64]
     ear_flattening: NDArray[np.float64]
 
     @property
@@ -87,7 +93,8 @@ def build_regions(
         blink=np.asarray(blink, np.float64),
         lid=lid,
         bust=skin[:, 1] > BUST_BOTTOM,
-        face=1 - step(to_landmarks, 0.6, 1.4),
+        face=_exchangeable(skin, to_landmarks, laplacian),
+        mirrored=np.asarray(cKDTree(skin).query(skin * np.array([-1.0, 1.0, 1.0]))[1], np.int64),
         ear_flattening=_flattened_ears(skin, laplacian),
     )
 
@@ -99,3 +106,12 @@ def _flattened_ears(skin: NDArray[np.float64], laplacian: csr_matrix) -> NDArray
     ear = step(np.abs(skin[:, 0]), 5.5, 6.5) * step(skin[:, 1], -4.0, -2.0) * (1 - step(skin[:, 1], 5.0, 7.0))
     ear *= (1 - step(np.abs(skin[:, 2] + 0.5), 3.0, 4.5)) * step(np.linalg.norm(smooth - skin, axis=1), 0.15, 0.5)
     return (smooth - skin) * ear[:, None]
+
+
+def _exchangeable(
+    skin: NDArray[np.float64], to_landmarks: NDArray[np.float64], laplacian: csr_matrix
+) -> NDArray[np.float64]:
+    inside = (1 - step(to_landmarks, 1.2, 1.6)) * (1 - step(skin[:, 1], *HAIR_LINE)) * (np.abs(skin[:, 0]) < 6.2)
+    for _ in range(FACE_SMOOTHING):
+        inside = inside - 0.6 * (laplacian @ inside)
+    return step(inside, 0.35, 0.95)

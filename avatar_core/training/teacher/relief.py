@@ -1,7 +1,7 @@
 """Clothes and long hair: what the matte holds beyond the head, as a relief with a back layer.
 
-Depth solves a Poisson equation on a coarse grid: it joins the head where they touch, bulges towards the camera, and ends
-a little behind the nearest part of the head at the silhouette; the picture's border is free.
+Depth solves a Poisson equation on a coarse grid: it joins the head where they touch, bulges towards the camera, and
+ends a little behind the nearest part of the head at the silhouette; the picture's border is free.
 """
 
 from __future__ import annotations
@@ -25,20 +25,30 @@ CHEST = np.array([0.0, 2.0, -1.0])
 BULGE = 0.05
 EDGE_BEHIND = 0.4  # cm
 FARTHEST = 2.5  # cm behind the head's middle: beyond it the model's shoulders are not believed
-SMALLEST_TUFT = 80  # pixels; thinner rims above the chin are the hair shell's own edge
+LEAST_COVERAGE = 0.35
+OVERLAP = 9  # pixels that the clothes reach over the neck's end
+THIN = 7  # pixels
+SMALLEST_TUFT = 150  # pixels; above the chin, what is smaller or thinner is the hair shell's own edge
 BELOW_CHIN = 3.2  # cm below the chin where rims are kept
-BACK_STRIDE, FRONT_SIZE, BACK_SIZE = 3, 0.85, 0.62
+RIM_WIDTH = 4.0  # pixels from the silhouette within which every pixel gets a Gaussian, elsewhere every second
+BACK_STRIDE, FRONT_SIZE, RIM_SIZE, BACK_SIZE = 3, 0.85, 0.6, 0.8
+"""Standard deviations in pixels; the back's over its stride."""
+RIM_FLAT = 9  # pixels, twice the width of the rim that takes its depth from further in
+FRONT_THICKNESS, BACK_THICKNESS = 0.15, 0.7  # over the size; the back falls off too fast for flat discs
+STEEPEST = 1.0  # slope up to which a disc follows the surface
+CLIFF = 8.0  # slope from which a pixel bridges two surfaces and is left out
 
 
 @dataclass(frozen=True)
 class Relief:
-    """position, normal, colour (n, 3), size (n,) cm, opacity (n,); may be empty."""
+    """position, normal, colour (n, 3), size (n,) cm, opacity (n,), thickness (n,) over the size; may be empty."""
 
     position: NDArray[np.float32]
     normal: NDArray[np.float32]
     colour: NDArray[np.float32]
     size: NDArray[np.float32]
     opacity: NDArray[np.float32]
+    thickness: NDArray[np.float32]
 
 
 def build_relief(
@@ -47,31 +57,44 @@ def build_relief(
 ) -> Relief:  # fmt: skip
     """The relief of what the head ``source`` (V, 3) leaves of ``matte`` (H, W); ``picture`` (H, W, 3) in [0, 1]."""
     pixels, depth = view.project(source[SKIN])
-    triangles = model.skin_triangles[model.regions.bust[model.skin_triangles].all(1)]
-    nearest = draw_depth(pixels, depth, triangles, view.height, view.width)
+    nearest = draw_depth(pixels, depth, model.skin_triangles, view.height, view.width)
     head = nearest < FAR
-    needed = _needed(matte, head, landmarks, view)
+    upper = model.skin_triangles[model.regions.bust[model.skin_triangles].all(1)]
+    body = head & (draw_depth(pixels, depth, upper, view.height, view.width) >= FAR)
+    needed = _needed(matte, head, landmarks, view) | (_widened(body, OVERLAP) & (matte > LEAST_COVERAGE))
     middle = float(view.project(CHEST[None])[1][0])
-    surface = _solve(head, nearest, needed, matte, middle, view)
-    if surface is None:
+    solved = _solve(head, nearest, needed, matte, middle, view)
+    core = _narrowed((matte > 0.5) & (needed | head), RIM_FLAT)
+    if solved is None:
         nothing = np.zeros((0, 3), np.float32)
-        return Relief(nothing, nothing, nothing, nothing[:, 0], nothing[:, 0])
-    return _points(surface, needed, picture, matte, middle, view)
+        return Relief(nothing, nothing, nothing, nothing[:, 0], nothing[:, 0], nothing[:, 0])
+    if core.any():  # depth falls off steeply at the silhouette, and the rim would fray when seen from the side
+        solved = np.asarray(cv2.GaussianBlur(_nearest_value(solved, core), (0, 0), 2), np.float32)
+    return _points(solved, needed, picture, matte, middle, view)
 
 
 def _needed(
     matte: NDArray[np.float32], head: NDArray[np.bool_], landmarks: NDArray[np.floating], view: View
 ) -> NDArray[np.bool_]:
-    out = ((matte > 0.35) & ~head).astype(np.uint8)
-    count, label, stats, _ = cv2.connectedComponentsWithStats(out)
+    out = ((matte > LEAST_COVERAGE) & ~head).astype(np.uint8)
+    thick = cv2.morphologyEx(out, cv2.MORPH_OPEN, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (THIN, THIN)))
+    count, label, stats, _ = cv2.connectedComponentsWithStats(thick)
     large = np.zeros(count, bool)
     large[1:] = stats[1:, cv2.CC_STAT_AREA] > SMALLEST_TUFT
-    keep = large[label]
+    keep = _widened(large[label], 7) & (out > 0)
     low = int(landmarks[CHIN, 1] + BELOW_CHIN / view.centimetres_per_pixel(CHEST))
     keep[max(low, 0) :] = out[max(low, 0) :] > 0
-    near = cv2.dilate(keep.astype(np.uint8), np.ones((7, 7), np.uint8)) > 0
-    inner = cv2.erode(head.astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
-    return (matte > 0.35) & ~inner & (keep | (near & head))
+    near = _widened(keep, 7)
+    inner = _narrowed(head, 3)
+    return (matte > LEAST_COVERAGE) & ~inner & (keep | (near & head))
+
+
+def _widened(mask: NDArray[np.bool_], side: int) -> NDArray[np.bool_]:
+    return cv2.dilate(mask.astype(np.uint8), np.ones((side, side), np.uint8)) > 0
+
+
+def _narrowed(mask: NDArray[np.bool_], side: int) -> NDArray[np.bool_]:
+    return cv2.erode(mask.astype(np.uint8), np.ones((side, side), np.uint8)) > 0
 
 
 def _nearest_value(values: NDArray[np.floating], known: NDArray[np.bool_]) -> NDArray[np.float32]:
@@ -137,21 +160,24 @@ def _points(
     focal = view.intrinsics[0, 0]
     down, across = np.gradient(surface)
     rows, columns = np.nonzero(needed)
-    chosen = (rows + columns) % 2 == 0
+    rim = cv2.distanceTransform((matte > 0.5).astype(np.uint8), cv2.DIST_L2, 3)[rows, columns]
+    chosen = ((rows + columns) % 2 == 0) | (rim < RIM_WIDTH)
     behind = (rows % BACK_STRIDE == 0) & (columns % BACK_STRIDE == 0)
     depth = surface[rows, columns]
     pixel = depth / focal
-    normal = np.stack([across[rows, columns] / pixel, down[rows, columns] / pixel, -np.ones(len(rows))], axis=1)
+    slope = np.stack([across[rows, columns], down[rows, columns]], axis=1) / pixel[:, None]
+    steepness = np.linalg.norm(slope, axis=1)
+    slope *= np.minimum(1, STEEPEST / np.maximum(steepness, 1e-9))[:, None]
+    normal = np.column_stack([slope, -np.ones(len(rows))])
     normal /= np.linalg.norm(normal, axis=1, keepdims=True)
     towards = -normal[:, 2]
     centre = np.stack([columns + 0.5, rows + 0.5], axis=1)
-    alpha = np.where(towards < 0.12, 0.0, matte[rows, columns])
+    alpha = np.where(steepness > CLIFF, 0.0, matte[rows, columns])
     colour = picture[rows, columns]
-    inset = cv2.distanceTransform((matte > 0.5).astype(np.uint8), cv2.DIST_L2, 3)[rows, columns] * middle / focal
-    far = depth + np.clip(1.2 * inset, 0.4, 5.0)
+    far = depth + np.clip(1.2 * rim * middle / focal, 0.4, 5.0)
     front = view.unproject(centre[chosen], depth[chosen])
     back = view.unproject(centre[behind], far[behind])
-    size = FRONT_SIZE * pixel / np.sqrt(np.clip(towards, 0.25, 1))
+    size = np.where(rim < RIM_WIDTH, RIM_SIZE, FRONT_SIZE) * pixel / np.sqrt(towards)
     back_size = BACK_SIZE * BACK_STRIDE * pixel[behind]
     turned = normal @ view.rotation
     mirrored = (normal * np.array([1, 1, -1])) @ view.rotation
@@ -162,5 +188,8 @@ def _points(
         size=np.concatenate([size[chosen], back_size]).astype(np.float32),
         opacity=np.concatenate([np.clip(alpha[chosen], 0.05, 0.97), np.full(int(behind.sum()), 0.9)]).astype(
             np.float32
+        ),
+        thickness=np.repeat(
+            np.array([FRONT_THICKNESS, BACK_THICKNESS], np.float32), [int(chosen.sum()), int(behind.sum())]
         ),
     )

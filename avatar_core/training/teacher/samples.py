@@ -13,7 +13,7 @@ from avatar_core.training.teacher_geometry import GUMS_AND_TONGUE, LOWER_TEETH, 
 
 FACE_DENSITY, BACK_DENSITY, NECK_DENSITY = 130.0, 30.0, 70.0
 """Samples per square centimetre; a pixel of the crop spans about .07 cm."""
-LID_FACTOR, LIP_FACTOR = 2.0, 1.5
+LID_FACTOR, LIP_FACTOR, FOLDED_FACTOR = 2.0, 1.5, 4.5
 SOCKET_DENSITY, GUM_DENSITY, TOOTH_DENSITY = 15.0, 30.0, 60.0
 _FIRST, _SECOND = 0.7548776662, 0.5698402910  # R2 sequence: low discrepancy in the plane
 
@@ -89,7 +89,7 @@ def spread(
 
 
 def sample_skin(neutral: NDArray[np.float32], triangles: NDArray[np.int64], regions: Regions) -> SkinSamples:
-    """Dense on the face, denser on lids and lips, sparse on the back of the head."""
+    """Dense on the face, denser on lids, folded when open, and lips, sparse on the back of the head."""
     vertices = neutral[SKIN]
     centre = vertices[triangles].mean(1)
     front = step(centre[:, 2], -2.0, 2.0)
@@ -97,6 +97,7 @@ def sample_skin(neutral: NDArray[np.float32], triangles: NDArray[np.int64], regi
     density = np.where(centre[:, 1] < -9, np.minimum(density, NECK_DENSITY), density)
     density = np.where(regions.to_lips[triangles[:, 0]] < 1.0, FACE_DENSITY * LIP_FACTOR, density)
     density = np.where(regions.to_lids[triangles[:, 0]] < 1.0, FACE_DENSITY * LID_FACTOR, density)
+    density = np.where(regions.lid[triangles].min(1) > 0.6, FACE_DENSITY * FOLDED_FACTOR, density)
     density = density * regions.bust[triangles].all(1)
     row, weights = spread(vertices, triangles, density)
     position = np.einsum("njc,nj->nc", vertices[triangles[row]], weights)

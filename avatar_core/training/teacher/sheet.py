@@ -92,7 +92,7 @@ def make_avatar(model: TeacherModel, portrait: Portrait) -> TeacherAvatar:
     """Fit and build in one."""
     fit = fit_portrait(model, portrait.landmarks, portrait.intrinsics)
     return build_teacher_avatar(
-        model, fit, portrait.image, portrait.matte, portrait.landmarks, portrait.intrinsics, portrait.valid
+        model, fit, portrait.foreground, portrait.matte, portrait.landmarks, portrait.intrinsics, portrait.valid
     )
 
 

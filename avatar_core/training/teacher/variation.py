@@ -21,6 +21,7 @@ VARIED_IDENTITIES, DECAY = 60, 60.0
 """Noise exp(-k / DECAY) N(0, 1) on the first identity directions."""
 SWAP_CHANCE, RELIGHT_CHANCE, COLOUR_CHANCE, HAIR_CHANCE = 0.4, 0.5, 0.6, 0.6
 HAIR_RANGE = (0.5, 1.4)
+FRINGE_CONTRAST = 0.2  # difference of forehead and cheeks, colours in [0, 1]
 NECK = (-15.0, -8.5)  # heights between which the identity's effect fades in: clothes stay
 _RELIEF_NEIGHBOURS = 8
 _LUMA = np.array([0.299, 0.587, 0.114])
@@ -34,7 +35,7 @@ def vary(avatar: TeacherAvatar, rng: np.random.Generator, others: Sequence[Teach
     result = reshape(avatar, rng)
     if rng.random() < HAIR_CHANCE:
         result = rethicken(result, float(rng.uniform(*HAIR_RANGE)))
-    donors = [other for other in others if other is not avatar]
+    donors = [other for other in others if other is not avatar and has_bare_brow(other)]
     if donors and rng.random() < SWAP_CHANCE:
         result = swap_texture(result, donors[int(rng.integers(len(donors)))])
     if rng.random() < RELIGHT_CHANCE:
@@ -46,6 +47,15 @@ def vary(avatar: TeacherAvatar, rng: np.random.Generator, others: Sequence[Teach
             result, float(rng.normal(0, 0.12)), float(np.exp(rng.normal(0, 0.2))), float(rng.uniform(0.7, 1.2))
         )
     return result
+
+
+def has_bare_brow(avatar: TeacherAvatar) -> bool:
+    """Whether the forehead is skin, not a fringe, whose lower end would be painted over another's brows."""
+    place = avatar.model.skin.position
+    forehead = (place[:, 1] > 5.2) & (place[:, 1] < 7.0) & (np.abs(place[:, 0]) < 3.5) & (place[:, 2] > 5)
+    cheeks = (np.abs(place[:, 1]) < 1.5) & (np.abs(place[:, 0]) > 2.5) & (np.abs(place[:, 0]) < 5.0) & (place[:, 2] > 5)
+    difference = np.median(avatar.skin_colour[forehead], axis=0) - np.median(avatar.skin_colour[cheeks], axis=0)
+    return float(np.abs(difference).max()) < FRINGE_CONTRAST
 
 
 def reshape(avatar: TeacherAvatar, rng: np.random.Generator, sigma: float = 1.0) -> TeacherAvatar:
@@ -80,7 +90,7 @@ def swap_texture(avatar: TeacherAvatar, donor: TeacherAvatar) -> TeacherAvatar:
     colour = avatar.skin_colour + weight * (np.clip(donor.skin_colour * gain, 0, 1) - avatar.skin_colour)
     under_weight = face[:, None]
     under = avatar.under_colour + under_weight * (np.clip(donor.under_colour * gain, 0, 1) - avatar.under_colour)
-    lids = replace(avatar.lids, closed=np.clip(donor.lids.closed * gain, 0, 1).astype(np.float32))
+    lids = replace(avatar.lids, closed=_clipped(donor.lids.closed * gain), vertex=_clipped(donor.lids.vertex * gain))
     return replace(
         avatar,
         skin_colour=colour.astype(np.float32),
@@ -105,14 +115,19 @@ def relight(
 
     normals = model.normals(avatar.vertices(avatar.source_activations))
     skin = shade(model.skin.at(normals))
+    under = shade(normals[SKIN])
     balls = np.stack([directions() @ gaze_rotation(angles).T for angles in avatar.source_gaze])
     return replace(
         avatar,
         skin_colour=_clipped(avatar.skin_colour * skin),
-        under_colour=_clipped(avatar.under_colour * shade(normals[SKIN])),
+        under_colour=_clipped(avatar.under_colour * under),
         mouth_colour=_clipped(avatar.mouth_colour * shade(np.zeros(3))),
         eye_colour=_clipped(avatar.eye_colour * shade(balls)),
-        lids=replace(avatar.lids, closed=_clipped(avatar.lids.closed * skin[avatar.lids.rows])),
+        lids=replace(
+            avatar.lids,
+            closed=_clipped(avatar.lids.closed * skin[avatar.lids.rows]),
+            vertex=_clipped(avatar.lids.vertex * under),
+        ),
         relief=replace(avatar.relief, colour=_clipped(avatar.relief.colour * shade(avatar.relief.normal))),
     )
 
@@ -135,7 +150,7 @@ def recolour(avatar: TeacherAvatar, hue: float, gamma: float, saturation: float)
         under_colour=changed(avatar.under_colour),
         mouth_colour=changed(avatar.mouth_colour),
         eye_colour=changed(avatar.eye_colour),
-        lids=replace(avatar.lids, closed=changed(avatar.lids.closed)),
+        lids=replace(avatar.lids, closed=changed(avatar.lids.closed), vertex=changed(avatar.lids.vertex)),
         relief=replace(avatar.relief, colour=changed(avatar.relief.colour)),
     )
 

@@ -11,9 +11,11 @@ from numpy.typing import NDArray
 from avatar_core.camera import Camera
 from avatar_core.lift.fill import push_pull
 from avatar_core.training.teacher.fit import project
+from avatar_core.training.teacher.zbuffer import draw_depth
 
 CORE = 0.97  # coverage from which a pixel's colour is the person's own
 OWN_FROM, OWN_FULLY = 0.5, 0.88
+_FINE = 2  # sub-pixels of the depth picture
 
 
 @dataclass(frozen=True)
@@ -54,7 +56,18 @@ class View:
         return Camera(cam2world, normalised)
 
 
-def sample(picture: NDArray[np.floating], pixels: NDArray[np.floating]) -> NDArray[np.float32]:
+def nearest_depth(
+    view: View, vertices: NDArray[np.floating], triangles: NDArray[np.integer], pixels: NDArray[np.floating]
+) -> NDArray[np.float32]:
+    """(N,) depth of the nearest triangle of ``vertices`` (V, 3) within half a pixel of ``pixels`` (N, 2)."""
+    vertex_pixels, depth = view.project(vertices)
+    drawn = draw_depth(_FINE * vertex_pixels, depth, triangles, _FINE * view.height, _FINE * view.width)
+    nearest = np.asarray(cv2.erode(drawn, np.ones((3, 3), np.uint8)), np.float32)
+    held = np.clip((_FINE * pixels).astype(int), 0, np.array([_FINE * view.width, _FINE * view.height]) - 1)
+    return nearest[held[:, 1], held[:, 0]]
+
+
+def sample(picture: NDArray[np.floating] | NDArray[np.integer], pixels: NDArray[np.floating]) -> NDArray[np.float32]:
     """Bilinear values (N, ...) of ``picture`` (H, W, ...) at ``pixels`` (N, 2), centres at .5."""
     row = 4096  # cv2.remap holds at most 32767 columns
     count = len(pixels)
