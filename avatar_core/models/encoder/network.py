@@ -27,7 +27,7 @@ from avatar_core.weights_file import check_shapes, read_tensors, weights_error, 
 FORMAT = "gaussian-avatar learned encoder"
 VERSION = "1"
 
-WIDTHS = (32, 48, 64, 96, 128)
+WIDTHS = (16, 40, 64, 96, 128)
 LATENT_SIZE = 256
 TEMPLATE_WIDTH = 64
 TEMPLATE_TOKENS = 32
