@@ -5,6 +5,9 @@ gsplat compiles its kernels when they are first used, which takes minutes withou
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import torch
 from torch import Tensor
 
@@ -27,41 +30,58 @@ class GsplatRasterizer:
             raise DeviceError(
                 "CUDA was asked for, but torch sees no usable GPU. Use --device cpu, or check the driver."
             )
-        try:
-            from gsplat import rasterization
-        except ImportError as error:
-            raise DeviceError(
-                f"CUDA was asked for, but gsplat cannot be imported ({error}). "
-                "Install it with: pip install 'instant-gaussian-avatar[cuda]', or use --device cpu."
-            ) from error
-        self._rasterization = rasterization
+        _import_rasterization()
         self._device = device
         self.name = f"gsplat on {torch.cuda.get_device_name(device)}"
 
     @torch.inference_mode()
     def render(self, gaussians: Gaussians, camera: Camera, width: int, height: int) -> Tensor:
         """(height, width, 4) float32 on the GPU: RGB premultiplied by alpha, and alpha."""
-        planar = gaussians.planar.to(self._device)
-        if planar.shape[1] == 0:
-            return torch.zeros(height, width, 4, device=self._device)
-        placed = Gaussians(planar)
-        world2cam = torch.as_tensor(camera.world2cam, dtype=torch.float32, device=self._device)
-        intrinsics = torch.as_tensor(camera.pixel_intrinsics(width, height), dtype=torch.float32, device=self._device)
-        colour, alpha, _ = self._rasterization(
-            means=placed.means.contiguous(),
-            quats=placed.quats.contiguous(),
-            scales=placed.scales.contiguous(),
-            opacities=placed.opacities.contiguous(),
-            colors=placed.colors.contiguous(),
-            viewmats=world2cam[None],
-            Ks=intrinsics[None],
-            width=width,
-            height=height,
-            near_plane=rec.NEAR_PLANE,
-            far_plane=rec.FAR_PLANE,
-            eps2d=rec.SCREEN_BLUR,
-            packed=False,
-            render_mode="RGB",
-            rasterize_mode="classic",
-        )
-        return torch.cat([colour[0], alpha[0]], dim=-1)
+        return draw(gaussians.planar.to(self._device), camera, width, height)
+
+
+def draw(planar: Tensor, camera: Camera, width: int, height: int) -> Tensor:
+    """Draw ``planar`` (14, N) float32 on a GPU; gradients flow to it unless they are switched off.
+
+    Returns:
+        (height, width, 4) float32 on the same device: RGB premultiplied by alpha, and alpha.
+
+    Raises:
+        DeviceError: gsplat is not installed or does not load.
+    """
+    rasterization = _import_rasterization()
+    device = planar.device
+    if planar.shape[1] == 0:
+        return torch.zeros(height, width, 4, device=device) + planar.sum()
+    placed = Gaussians(planar)
+    world2cam = torch.as_tensor(camera.world2cam, dtype=torch.float32, device=device)
+    intrinsics = torch.as_tensor(camera.pixel_intrinsics(width, height), dtype=torch.float32, device=device)
+    colour, alpha, _ = rasterization(
+        means=placed.means.contiguous(),
+        quats=placed.quats.contiguous(),
+        scales=placed.scales.contiguous(),
+        opacities=placed.opacities.contiguous(),
+        colors=placed.colors.contiguous(),
+        viewmats=world2cam[None],
+        Ks=intrinsics[None],
+        width=width,
+        height=height,
+        near_plane=rec.NEAR_PLANE,
+        far_plane=rec.FAR_PLANE,
+        eps2d=rec.SCREEN_BLUR,
+        packed=False,
+        render_mode="RGB",
+        rasterize_mode="classic",
+    )
+    return torch.cat([colour[0], alpha[0]], dim=-1)
+
+
+def _import_rasterization() -> Callable[..., tuple[Tensor, Tensor, dict[str, Any]]]:
+    try:
+        from gsplat import rasterization
+    except ImportError as error:
+        raise DeviceError(
+            f"CUDA was asked for, but gsplat cannot be imported ({error}). "
+            "Install it with: pip install 'instant-gaussian-avatar[cuda]', or use --device cpu."
+        ) from error
+    return rasterization

@@ -143,6 +143,7 @@ def _project_chunk(chunk, start, stop, count, flat, world2cam, lens, width, heig
             records[o + rec.DEPTH] = depth
             records[o + rec.BOX_COLUMNS] = bits_float(columns)
             records[o + rec.BOX_ROWS] = bits_float(rows)
+            records[o + rec.INDEX] = bits_float(np.int32(block + index))
             f = slot * u64(rec.FOOTPRINT_SIZE)
             footprints[f + rec.FOOTPRINT_COLUMNS] = columns
             footprints[f + rec.FOOTPRINT_ROWS] = rows

@@ -4,8 +4,9 @@
 
 A record is `RECORD_SIZE` float32 (one cache line): pixel centre x, y; the conic as A/2, B, C/2 of
 A dx^2 + 2 B dx dy + C dy^2; minus the log of the opacity; red, green, blue; depth; and the pixel box as bits of two
-int32, first + (last << 16), for columns and for rows. Beside the records stand `FOOTPRINT_SIZE` int32 each, the part
-that binning reads: columns, rows, depth bits.
+int32, first + (last << 16), for columns and for rows; and the bits of the Gaussian's index as int32, by which a
+training finds its way back. Beside the records stand `FOOTPRINT_SIZE` int32 each, the part that binning reads: columns,
+rows, depth bits.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ MINUS_LOG_OPACITY = np.uint64(5)
 RED, GREEN, BLUE = np.uint64(6), np.uint64(7), np.uint64(8)
 DEPTH = np.uint64(9)
 BOX_COLUMNS, BOX_ROWS = np.uint64(10), np.uint64(11)
+INDEX = np.uint64(12)
 
 FOOTPRINT_SIZE = 4
 FOOTPRINT_COLUMNS, FOOTPRINT_ROWS, FOOTPRINT_DEPTH = np.uint64(0), np.uint64(1), np.uint64(2)

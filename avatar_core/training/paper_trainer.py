@@ -22,7 +22,7 @@ from avatar_core.models.paper.instantiation import Candidates, from_mean_plane, 
 from avatar_core.models.paper.networks import PaperNetworks
 from avatar_core.training.paper_loss import LossWeights, PictureTerm, paper_loss
 from avatar_core.training.paper_pairs import DistillationSample
-from avatar_core.training.paper_render import render
+from avatar_core.training.splatting import render
 
 MODULATION_STD = 0.02
 
@@ -117,7 +117,9 @@ class PaperTrainer:
         with torch.set_grad_enabled(self.config.train_motion_encoder):
             source_code, driver_code = networks.motion_encoder(faces)
         delta_f = networks.motion_decoder(m, source_code, driver_code)
-        shown = render(activate(networks.gaussian_decoder(f + delta_f)), sample.camera, self.config.render_side)
+        side = self.config.render_side
+        rgba = render(activate(networks.gaussian_decoder(f + delta_f)), sample.camera, side, side)
+        shown = rgba[..., :3].permute(2, 0, 1)
         on_device = DistillationSample(
             **{
                 **vars(sample),

@@ -1,4 +1,4 @@
-"""Training of the paper's architecture: samples, the picture's gradient, and a run at small size."""
+"""Training of the paper's architecture: samples, the loss, and a run at small size."""
 
 from __future__ import annotations
 
@@ -12,25 +12,11 @@ import torch
 
 from avatar_core.camera import Camera
 from avatar_core.errors import AvatarError
-from avatar_core.gaussians import CHANNELS, COLOR, MEAN, OPACITY, QUATERNION, SCALE, Gaussians
 from avatar_core.models.paper.networks import PaperNetworks
-from avatar_core.rendering import reference
 from avatar_core.training.paper import main
 from avatar_core.training.paper_loss import LossWeights, paper_loss
 from avatar_core.training.paper_pairs import PairFolder, RandomPairs
-from avatar_core.training.paper_render import render
 from avatar_core.training.paper_trainer import PaperTrainingConfig, parameter_groups
-
-
-def scene(count: int = 40) -> torch.Tensor:
-    generator = torch.Generator().manual_seed(5)
-    planar = torch.empty(CHANNELS, count, dtype=torch.float64)
-    planar[MEAN] = 0.4 * (torch.rand(3, count, generator=generator).double() - 0.5)
-    planar[SCALE] = 0.01 + 0.03 * torch.rand(3, count, generator=generator).double()
-    planar[QUATERNION] = torch.nn.functional.normalize(torch.randn(4, count, generator=generator).double(), dim=0)
-    planar[OPACITY] = 0.2 + 0.6 * torch.rand(count, generator=generator).double()
-    planar[COLOR] = torch.rand(3, count, generator=generator).double()
-    return planar
 
 
 def write_pairs(folder: Path, **changes: object) -> None:
@@ -43,19 +29,6 @@ def write_pairs(folder: Path, **changes: object) -> None:
         "cam2world": camera.cam2world.tolist(), "intrinsics": camera.intrinsics.tolist(), "visibility": "seen.png",
     }  # fmt: skip
     (folder / "pairs.json").write_text(json.dumps([{**entry, **changes}]))
-
-
-def test_the_differentiable_picture_is_the_rasteriser_s() -> None:
-    planar, camera = scene(), Camera.orbit(yaw=15, pitch=5)
-    expected = reference.render(Gaussians(planar), camera, 32, 32).rgba[..., :3]
-    shown = render(planar, camera, 32).permute(1, 2, 0).numpy()
-    assert np.abs(shown - expected).max() < 0.02  # the rasteriser leaves out what is fainter than 1/255
-
-
-def test_gradients_reach_every_attribute() -> None:
-    planar = scene().requires_grad_(True)
-    render(planar, Camera.orbit(), 32).square().sum().backward()
-    assert planar.grad is not None and bool((planar.grad.abs().sum(1) > 0).all())
 
 
 def test_a_folder_of_pairs_is_read_in_the_networks_ranges(tmp_path: Path) -> None:
