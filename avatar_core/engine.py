@@ -32,7 +32,9 @@ from avatar_core.errors import AvatarError, AvatarFileError, NoFaceError, Weight
 from avatar_core.gaussians import Gaussians
 from avatar_core.image_io import as_rgb, load_image
 from avatar_core.lift import LiftResult, lift
+from avatar_core.lift.relief import Refiner
 from avatar_core.models.animator import Animator
+from avatar_core.models.encoder import LearnedEncoder
 from avatar_core.models.motion_decoder import FEATURE_SIZE
 from avatar_core.models.motion_encoder import ActivationSolver
 from avatar_core.models.networks import MotionNetworks
@@ -49,6 +51,9 @@ Photo = str | os.PathLike[str] | NDArray[np.uint8]
 Background = str | Sequence[int] | NDArray[np.uint8]
 Progress = Callable[[str, float], None]
 
+ENCODERS = ("lift", "learned")
+DEFAULT_ENCODER = "lift"
+ENCODER_FILE = "encoder.safetensors"
 MIN_SIZE, MAX_SIZE = 16, 4096  # pixels of a rendered picture's side
 THUMBNAIL_SIDE = 256
 MAX_STAGES = 2  # avatars kept ready: the one on screen and the one that follows it
@@ -85,7 +90,9 @@ class AvatarEngine:
         last_encode_timings: milliseconds of the last `encode`'s parts, where the encoder tells them.
     """
 
-    def __init__(self, networks: MotionNetworks, face_model: FaceModel, device: str = "auto") -> None:
+    def __init__(
+        self, networks: MotionNetworks, face_model: FaceModel, device: str = "auto", refiner: Refiner | None = None
+    ) -> None:
         self.device, self.device_report = choose_device(device)
         self.networks = networks.eval().requires_grad_(False)
         self.face_model = face_model
@@ -95,6 +102,7 @@ class AvatarEngine:
         self.last_timings: dict[str, float] = {}
         self.last_activations: NDArray[np.float32] = np.zeros(networks.activation_count, np.float32)
         self.last_encode_timings: dict[str, float] = {}
+        self._refiner = refiner
         self._neutral = NeutralEstimator(face_model)
         self._finder: PhotoFaceFinder | None = None
         self._stages: list[_Stage] = []
@@ -102,17 +110,26 @@ class AvatarEngine:
         self._encoding = threading.Lock()
 
     @classmethod
-    def from_pretrained(cls, weights: str | os.PathLike[str] = "weights", device: str = "auto") -> AvatarEngine:
+    def from_pretrained(
+        cls, weights: str | os.PathLike[str] = "weights", device: str = "auto", encoder: str = DEFAULT_ENCODER
+    ) -> AvatarEngine:
         """An engine with the weights of a folder; a relative folder is also looked for beside the package.
 
         Args:
             device: "auto", "cpu" or "cuda".
+            encoder: "learned" builds what the photo hides with the trained encoder, "lift" by geometry alone.
 
         Raises:
             WeightsError: a weights file is missing or damaged.
             DeviceError: ``device`` is unknown or not there.
+            ValueError: ``encoder`` is neither of the two.
         """
-        return cls(*cls.tracking_weights(cls.weights_folder(weights)), device)
+        if encoder not in ENCODERS:
+            raise ValueError(f"encoder must be one of {', '.join(ENCODERS)}, got {encoder!r}")
+        folder = cls.weights_folder(weights)
+        networks, face_model = cls.tracking_weights(folder)
+        refiner = LearnedEncoder.load(folder / ENCODER_FILE, face_model.mean) if encoder == "learned" else None
+        return cls(networks, face_model, device, refiner)
 
     @staticmethod
     def weights_folder(weights: str | os.PathLike[str]) -> Path:
@@ -273,7 +290,11 @@ class AvatarEngine:
         """The avatar of a photo (H, W, 3) whose face has ``face_landmarks`` (478, 3), and its retargeter."""
         report("Lifting to 3D", 0.25)
         lifted = lift(
-            image, face_landmarks, self.face_model, lambda stage, share: report("Lifting to 3D", 0.25 + 0.5 * share)
+            image,
+            face_landmarks,
+            self.face_model,
+            lambda stage, share: report("Lifting to 3D", 0.25 + 0.5 * share),
+            self._refiner,
         )
         report("Binding the motion", 0.75)
         with self._compute:
@@ -296,7 +317,7 @@ class AvatarEngine:
             pivot=lifted.pivot,
             background=lifted.background,
             thumbnail=thumbnail(lifted.crop),
-            provenance={"encoder": "lift"},
+            provenance={"encoder": "lift" if self._refiner is None else "learned"},
         )
         return avatar, retargeter
 

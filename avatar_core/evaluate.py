@@ -1,9 +1,11 @@
 """Figures on photos and clips, with contact sheets to look at.
 
-    python -m avatar_core.evaluate --photos DIR --clips DIR [--out runs/evaluate]
+    python -m avatar_core.evaluate --photos DIR --clips DIR [--out runs/evaluate] [--encoder lift|learned]
+    python -m avatar_core.evaluate --compare lift,learned [--views DIR] [--photos DIR] [--clips DIR]
 
 Prints one line per photo and clip and the means, writes report.json, and one PNG sheet per part: `views.png` (each
 photo from several sides), `reenactment.png` (clip over render), `driven.png` (portraits driven by other people).
+``--compare`` prints one column per encoder instead, see `avatar_core.evaluation.comparison`.
 """
 
 from __future__ import annotations
@@ -17,8 +19,9 @@ import numpy as np
 from tqdm import tqdm
 
 from avatar_core.camera import Camera
-from avatar_core.engine import AvatarEngine
+from avatar_core.engine import DEFAULT_ENCODER, ENCODERS, AvatarEngine
 from avatar_core.errors import AvatarError
+from avatar_core.evaluation.comparison import compare
 from avatar_core.evaluation.reconstruction import Reconstruction, reconstruct
 from avatar_core.evaluation.reenactment import MEASURES, Reenactment, read_frames, self_reenact
 from avatar_core.evaluation.sheets import save_sheet, tile
@@ -96,19 +99,32 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("runs/evaluate"))
     parser.add_argument("--weights", type=Path, default=Path("weights"))
     parser.add_argument("--device", default="auto")
+    parser.add_argument("--encoder", choices=ENCODERS, default=DEFAULT_ENCODER)
+    parser.add_argument("--compare", metavar="A,B", help="encoders to compare, such as lift,learned")
+    parser.add_argument("--views", type=Path, help="folder of known views (avatar_core.training.encoder.views)")
     parser.add_argument("--frames", type=int, default=150, help="frames per clip, at most")
     parser.add_argument("--limit", type=int, default=0, help="photos and clips, at most (0: all)")
     parser.add_argument("--across", type=int, default=4, help="photos of the sheet driven by three clips (0: none)")
     arguments = parser.parse_args()
     photos, clips = _files(arguments.photos, PICTURES), _files(arguments.clips, VIDEOS)
-    if not photos and not clips:
-        parser.error("give --photos, --clips or both")
+    if not photos and not clips and not arguments.views:
+        parser.error("give --photos, --clips or --views")
     across = photos[:: max(1, len(photos) // max(arguments.across, 1))][: arguments.across]
     drivers = clips[:: max(1, len(clips) // 3)][:3]
     if arguments.limit:
         photos, clips = photos[: arguments.limit], clips[: arguments.limit]
     arguments.out.mkdir(parents=True, exist_ok=True)
-    engine = AvatarEngine.from_pretrained(arguments.weights, arguments.device)
+    if arguments.compare:
+        encoders = arguments.compare.split(",")
+        unknown = sorted(set(encoders) - set(ENCODERS))
+        if unknown:
+            parser.error(f"--compare: unknown encoder {unknown[0]!r}; known are {', '.join(ENCODERS)}")
+        engines = {name: AvatarEngine.from_pretrained(arguments.weights, arguments.device, name) for name in encoders}
+        table = compare(engines, photos, clips, arguments.views, arguments.out, arguments.frames)
+        print(table.text())
+        (arguments.out / "comparison.json").write_text(json.dumps(table.rows, indent=1))
+        return
+    engine = AvatarEngine.from_pretrained(arguments.weights, arguments.device, arguments.encoder)
     report: dict[str, object] = {"device": engine.device_report}
 
     reconstructions = _evaluate_photos(engine, photos, arguments.out)

@@ -127,9 +127,10 @@ class EncoderNetwork(nn.Module):
         origin, direction = rays()
         self.register_buffer("rays_origin", torch.from_numpy(origin).float(), persistent=False)
         self.register_buffer("rays_direction", torch.from_numpy(direction).float(), persistent=False)
-        for last in (self.correction, self.template_head.conv):
-            nn.init.zeros_(last.weight)
-            nn.init.zeros_(last.bias)
+        with torch.no_grad():
+            for last in (self.correction, self.template_head.conv):
+                for parameter in last.parameters():
+                    parameter.zero_()
 
     def points(self, radius: Tensor) -> Tensor:
         """Canonical points (..., 80, 120, 3) at ``radius`` (..., 80, 120)."""

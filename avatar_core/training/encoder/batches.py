@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from avatar_core.models.encoder.layout import COLUMNS, ROWS
 from avatar_core.training.encoder.samples import BYTES, Sample, read_sample
 from avatar_core.training.teacher_geometry import TrainingDataError
 
@@ -48,7 +49,7 @@ class SampleSet:
 
     def mean_log_radius(self) -> Tensor:
         """(80, 120) mean logarithm of the radii, where known; 0 where no sample knows."""
-        total = weight = 0.0
+        total, weight = np.zeros((2, ROWS, COLUMNS))
         for sample in self._samples:
             known = sample["radius_weight"].astype(np.float64) / 255
             total = total + known * np.log(np.maximum(sample["radius"].astype(np.float64), 0.05))

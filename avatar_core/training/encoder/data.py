@@ -27,7 +27,7 @@ from avatar_core.models.networks import NAMED_COUNT
 from avatar_core.rendering import create
 from avatar_core.tracking.face_model import FaceModel
 from avatar_core.tracking.photo_face import PhotoFaceFinder
-from avatar_core.training.encoder.config import EncoderTrainingConfig, load_config
+from avatar_core.training.encoder.config import EncoderSettings, load_config
 from avatar_core.training.encoder.identities import portrait_files, split, teacher_avatars
 from avatar_core.training.encoder.pictures import Shot, picture, surface_of
 from avatar_core.training.encoder.samples import Sample, encode_sample, make_sample, write_sample
@@ -82,7 +82,7 @@ def make_dataset(options: argparse.Namespace) -> None:
             pass
 
 
-def _work(share: tuple[argparse.Namespace, EncoderTrainingConfig, list[tuple[str, Path, int]]]) -> None:
+def _work(share: tuple[argparse.Namespace, EncoderSettings, list[tuple[str, Path, int]]]) -> None:
     options, config, jobs = share
     model = TeacherModel.load(options.data)
     face_model = FaceModel.load(options.weights / "face_model.safetensors")
@@ -135,7 +135,7 @@ class SampleMaker:
         if self._avatar is None:
             return
         portrait = load_portrait(path, self._face_model, self._finder)
-        ground = cv2.GaussianBlur(portrait.image, (0, 0), 12)
+        ground = np.asarray(cv2.GaussianBlur(portrait.image, (0, 0), 12), np.uint8)
         self._backgrounds = [*self._backgrounds[-DONORS:], ground]
         self._others = [*self._others[-DONORS:], self._avatar]
 

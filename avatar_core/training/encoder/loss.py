@@ -12,7 +12,7 @@ from avatar_core.models.encoder.appearance import blend_sources
 from avatar_core.models.encoder.layout import usable
 from avatar_core.models.encoder.network import EncoderNetwork, Prediction
 from avatar_core.training.encoder.batches import Batch
-from avatar_core.training.encoder.config import EncoderTrainingConfig
+from avatar_core.training.encoder.config import LossWeights
 
 SCALE = 0.02  # inter-ocular distances: errors below it count as squares, above it linearly
 SEEN_SHARE = 0.25  # weight of cells that the photo shows against those it hides
@@ -28,7 +28,7 @@ def _mean(values: Tensor, weight: Tensor) -> Tensor:
 
 
 def encoder_loss(
-    network: EncoderNetwork, prediction: Prediction, batch: Batch, config: EncoderTrainingConfig
+    network: EncoderNetwork, prediction: Prediction, batch: Batch, weights: LossWeights
 ) -> tuple[Tensor, dict[str, float]]:
     """The weighted sum and its unweighted terms.
 
@@ -42,18 +42,18 @@ def encoder_loss(
     weight = batch["radius_weight"] * (SEEN_SHARE + (1 - SEEN_SHARE) * batch["presence"])
     radius = _mean(_robust(prediction.radius.log() - batch["radius"].clamp(min=0.05).log()), weight)
     presence = ((prediction.presence - batch["presence"]) ** 2 * allowed).mean()
-    colour = _mean(_colour_error(network, prediction, batch), batch["colour_weight"] * batch["presence"])
+    shown = (blended_colour(network, prediction, batch) - batch["colour"]).abs().mean(-1)
+    colour = _mean(shown, batch["colour_weight"] * batch["presence"])
     smooth = _bending(prediction.correction) + _bending(prediction.radius.log())
     terms = {"correction": correction, "radius": radius, "presence": presence, "colour": colour, "smooth": smooth}
-    total = torch.stack([getattr(config, name) * value for name, value in terms.items()]).sum()
+    total = torch.stack([getattr(weights, name) * value for name, value in terms.items()]).sum()
     return total, {name: float(value.detach()) for name, value in terms.items()}
 
 
-def _colour_error(network: EncoderNetwork, prediction: Prediction, batch: Batch) -> Tensor:
-    """(B, 80, 120) absolute error of the blended colours."""
-    points = network.points(prediction.radius.detach())
-    shown = blend_sources(
-        points,
+def blended_colour(network: EncoderNetwork, prediction: Prediction, batch: Batch) -> Tensor:
+    """(B, 80, 120, 3) the template's colours."""
+    return blend_sources(
+        network.points(prediction.radius.detach()),
         network.rays_direction,
         batch["canonical_to_head"],
         batch["front"],
@@ -62,7 +62,6 @@ def _colour_error(network: EncoderNetwork, prediction: Prediction, batch: Batch)
         prediction.colour,
         prediction.gates,
     )
-    return (shown - batch["colour"]).abs().mean(-1)
 
 
 def _bending(values: Tensor) -> Tensor:

@@ -66,7 +66,8 @@ def picture(
     rgba = rasterizer.render(avatar.gaussians(shot.activations, shot.gaze), camera, PICTURE_SIZE, PICTURE_SIZE)
     ground = np.full((PICTURE_SIZE, PICTURE_SIZE, 3), round(255 * GREY), np.uint8)
     if background is not None:
-        ground = cv2.resize(background, (PICTURE_SIZE, PICTURE_SIZE), interpolation=cv2.INTER_LINEAR)
+        size = (PICTURE_SIZE, PICTURE_SIZE)
+        ground = np.asarray(cv2.resize(background, size, interpolation=cv2.INTER_LINEAR), np.uint8)
     return composite(rgba, ground).copy(), surface_of(avatar, shot.activations, camera, PICTURE_SIZE)
 
 

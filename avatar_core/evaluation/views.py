@@ -1,0 +1,120 @@
+"""Encoders against known views: avatars of a source picture held against true pictures from other sides.
+
+In: a folder of identities, each with views.json (see `avatar_core.training.encoder.views`). Out: figures per kind of
+view: PSNR and SSIM inside the true matte, the same inside the head, and the silhouettes' overlap.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from avatar_core.avatar import Avatar
+from avatar_core.camera import Camera
+from avatar_core.engine import AvatarEngine
+from avatar_core.errors import AvatarError
+from avatar_core.evaluation.metrics import psnr
+from avatar_core.evaluation.sheets import tile
+from avatar_core.motion import HeadPose, Motion
+from avatar_core.tracking.align import Similarity, similarity
+from avatar_core.tracking.topology import MESH_COUNT
+
+GROUND = 128  # grey level behind both pictures
+
+
+@dataclass(frozen=True)
+class ViewFigures:
+    """One view: its kind, PSNR in dB inside the true matte and inside the head, overlap (IoU) of the silhouettes."""
+
+    kind: str
+    psnr: float
+    psnr_head: float
+    overlap: float
+
+
+def score_identity(engine: AvatarEngine, folder: Path) -> tuple[list[ViewFigures], list[NDArray[np.uint8]]]:
+    """Figures of all views of one identity, and tiles: shown beside true.
+
+    Raises:
+        AvatarError: the folder is incomplete, or its source cannot be encoded.
+    """
+    try:
+        listing = json.loads((folder / "views.json").read_text())
+        landmarks, views = np.array(listing["landmarks"], np.float64), listing["views"]
+    except (OSError, ValueError, KeyError) as error:
+        raise AvatarError(f"{folder}: no usable views.json ({error}). Make the view set again.") from error
+    avatar = engine.encode(folder / "source.png")
+    to_head = similarity(landmarks, avatar.landmarks[:MESH_COUNT].astype(np.float64))
+    figures, tiles = [], [tile(_read(folder / "source.png")[..., :3], 192, folder.name)]
+    for view in views:
+        truth, head = _read(folder / view["file"]), _read(folder / view["head"])[..., 0] > 127
+        motion = _drive(engine, [folder / name for name in view.get("drivers", [])])
+        camera = _placed(Camera(np.array(view["cam2world"]), np.array(view["intrinsics"])), to_head)
+        shown = _draw(engine, avatar, motion, camera, truth.shape[0])
+        figures.append(_compare(view["kind"], shown, truth, head))
+        tiles += [tile(_on_grey(shown), 192, view["kind"]), tile(_on_grey(truth), 192, "true")]
+    return figures, tiles
+
+
+def summary(figures: list[ViewFigures]) -> dict[str, dict[str, float]]:
+    """Means per kind of view."""
+    result = {}
+    for kind in dict.fromkeys(figure.kind for figure in figures):
+        own = [figure for figure in figures if figure.kind == kind]
+        result[kind] = {
+            name: float(np.mean([getattr(figure, name) for figure in own])) for name in ("psnr", "psnr_head", "overlap")
+        }
+    return result
+
+
+def _read(path: Path) -> NDArray[np.uint8]:
+    picture = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
+    if picture is None:
+        raise AvatarError(f"{path}: the picture cannot be read. Make the view set again.")
+    if picture.ndim == 2:
+        return np.asarray(picture[..., None], np.uint8)
+    code = cv2.COLOR_BGRA2RGBA if picture.shape[2] == 4 else cv2.COLOR_BGR2RGB
+    return np.asarray(cv2.cvtColor(picture, code), np.uint8)
+
+
+def _drive(engine: AvatarEngine, drivers: list[Path]) -> Motion | None:
+    """The motion after a driver's pictures, without its head pose."""
+    if not drivers:
+        return None
+    engine.track.reset()
+    motion = None
+    for path in drivers:
+        motion = engine.track(np.ascontiguousarray(_read(path)[..., :3])) or motion
+    if motion is None:
+        raise AvatarError(f"{drivers[-1]}: no face was found in the driver's picture.")
+    return replace(motion, pose=HeadPose())
+
+
+def _placed(camera: Camera, to_head: Similarity) -> Camera:
+    cam2world = np.eye(4)
+    cam2world[:3, :3] = to_head.rotation @ camera.cam2world[:3, :3]
+    cam2world[:3, 3] = to_head.apply(camera.cam2world[:3, 3])
+    return Camera(cam2world, camera.intrinsics)
+
+
+def _draw(engine: AvatarEngine, avatar: Avatar, motion: Motion | None, camera: Camera, size: int) -> NDArray[np.uint8]:
+    """RGBA (size, size, 4), premultiplied."""
+    rgba = engine.rasterizer.render(engine.gaussians(avatar, motion), camera, size, size).cpu().numpy()
+    return np.round(255 * np.clip(rgba, 0, 1)).astype(np.uint8)
+
+
+def _on_grey(rgba: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    behind = GROUND * (255 - rgba[..., 3:].astype(np.float32)) / 255
+    return np.clip(np.round(rgba[..., :3] + behind), 0, 255).astype(np.uint8)
+
+
+def _compare(kind: str, shown: NDArray[np.uint8], truth: NDArray[np.uint8], head: NDArray[np.bool_]) -> ViewFigures:
+    inside, drawn = truth[..., 3] > 127, shown[..., 3] > 127
+    overlap = float((inside & drawn).sum() / max((inside | drawn).sum(), 1))
+    ours, theirs = _on_grey(shown), _on_grey(truth)
+    return ViewFigures(kind, psnr(ours, theirs, inside), psnr(ours, theirs, head), overlap)
