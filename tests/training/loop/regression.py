@@ -22,22 +22,24 @@ from avatar_core.training.loop import LoopConfig, Outcome, Task, run_command, tr
 
 @dataclass(frozen=True)
 class RegressionConfig:
-    """Settings of the command: width of the hidden layer, and seconds that each step waits, for a signal to find it."""
+    """Settings of the command: width of the hidden layer, seconds that each step waits, for a signal to find it, and
+    the step from which the last process's data hold NaN."""
 
     loop: LoopConfig = field(default_factory=LoopConfig)
     width: int = 16
     pause: float = 0.0
+    broken_from: int | None = None
 
 
 class Regression(Task[tuple[Tensor, Tensor]]):
-    """Learns sin(3x) from noisy inputs: the noise comes from the generators that the loop seeds."""
+    """Learns 1 + sin(2x) from noisy inputs: the noise comes from the generators that the loop seeds."""
 
-    batch_size = 32
+    batch_size = 256
 
     def __init__(self, width: int = 16, *, broken_from: int | None = None, pause: float = 0.0) -> None:
         torch.manual_seed(11)
         self.model = nn.Sequential(
-            nn.Linear(1, width), nn.BatchNorm1d(width), nn.Tanh(), nn.Dropout(0.1), nn.Linear(width, 1)
+            nn.Linear(1, width), nn.BatchNorm1d(width), nn.Tanh(), nn.Dropout(0.01), nn.Linear(width, 1)
         )
         self.broken_from, self.pause = broken_from, pause
         self.losses: list[float] = []
@@ -47,8 +49,8 @@ class Regression(Task[tuple[Tensor, Tensor]]):
         while True:
             random = np.random.default_rng([seed, step, rank, world])
             x = torch.from_numpy(random.uniform(-1, 1, (self.batch_size, 1)).astype(np.float32))
-            y = torch.sin(3 * x)
-            if self.broken_from is not None and step >= self.broken_from:
+            y = torch.sin(2 * x) + 1
+            if self.broken_from is not None and step >= self.broken_from and rank == world - 1:
                 y[0] = float("nan")
             yield x, y
             step += 1
@@ -65,7 +67,7 @@ class Regression(Task[tuple[Tensor, Tensor]]):
     def pictures(self, model: nn.Module) -> NDArray[np.uint8]:
         curve = model(torch.linspace(-1, 1, 48)[:, None]).flatten()
         assert not model.training and not curve.requires_grad
-        rows = ((1 - curve) * 12).clamp(0, 23).long()
+        rows = ((2 - curve) * 12).clamp(0, 23).long()
         picture = np.zeros((24, 48, 3), np.uint8)
         picture[rows.numpy(), np.arange(48)] = 255
         return picture
@@ -73,7 +75,7 @@ class Regression(Task[tuple[Tensor, Tensor]]):
 
 def run(config: RegressionConfig) -> Outcome:
     """The command."""
-    task = Regression(config.width, pause=config.pause)
+    task = Regression(config.width, broken_from=config.broken_from, pause=config.pause)
     outcome = train(task, config.loop)
     folder = os.environ.get("REGRESSION_WEIGHTS")
     if folder:

@@ -12,7 +12,7 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
-import imageio
+import imageio.v2 as imageio
 import numpy as np
 import pytest
 import torch
@@ -38,11 +38,6 @@ def columns(folder: Path, name: str) -> list[float]:
         return [float(row[name]) for row in csv.DictReader(file)]
 
 
-def run_command(folder: Path, *words: str, check: bool = True, **environment: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(command(folder, *words), cwd=REPOSITORY, env={**os.environ, **environment}, check=check,
-                          capture_output=True, text=True, timeout=300)  # fmt: skip
-
-
 def command(folder: Path, *words: str) -> list[str]:
     settings = [f"loop.folder={folder}", "loop.accelerator=cpu", "loop.learning_rate=0.01", "loop.warm_up_steps=5"]
     return [sys.executable, "-m", "tests.training.loop.regression", *settings, *words]
@@ -50,10 +45,10 @@ def command(folder: Path, *words: str) -> list[str]:
 
 def test_it_learns_and_leaves_a_log_pictures_and_checkpoints(tmp_path, capsys):
     task = Regression()
-    outcome = train(task, replace(QUICK, folder=tmp_path, steps=300, save_every=100, picture_every=150))
+    outcome = train(task, replace(QUICK, folder=tmp_path, steps=300, log_every=5, save_every=100, picture_every=150))
     assert outcome.finished and outcome.step == 300 and outcome.checkpoint is not None
     losses = columns(tmp_path, "loss")
-    assert np.mean(losses[-5:]) < 0.25 * losses[0]
+    assert np.mean(losses[-5:]) < 0.1 * losses[0]
     assert columns(tmp_path, "step") == list(range(5, 301, 5))
     rates = columns(tmp_path, "learning_rate")
     assert rates[0] == pytest.approx(1e-2 * 5 / 6) and max(rates) <= 1e-2 and rates[-1] == pytest.approx(1e-4, rel=0.1)
@@ -207,45 +202,56 @@ def test_mixed_precision_trains_in_bfloat16_with_float32_weights(tmp_path):
 
 
 def test_a_terminated_training_saves_first_and_goes_on_to_the_same_weights(tmp_path):
-    words = ("loop.steps=60", "loop.log_every=1", "loop.save_every=1000", "loop.devices=1")
-    run_command(tmp_path / "whole", *words)
+    config = replace(QUICK, steps=60, save_every=1000, log_every=1)
+    train(Regression(), replace(config, folder=tmp_path / "whole"))
+    words = ("loop.steps=60", "loop.save_every=1000", "loop.log_every=1", "loop.average_decay=0.9", "loop.devices=1")
     process = subprocess.Popen(command(tmp_path / "parts", *words, "pause=0.2"), cwd=REPOSITORY, text=True,
                                stdout=subprocess.PIPE, stderr=subprocess.PIPE)  # fmt: skip
-    deadline = time.monotonic() + 120
-    while not (tmp_path / "parts" / "log.csv").exists() and time.monotonic() < deadline:
+    deadline = time.monotonic() + 300
+    while not (tmp_path / "parts" / "log.csv").exists() and process.poll() is None and time.monotonic() < deadline:
         time.sleep(0.05)
     process.send_signal(signal.SIGTERM)
-    told, errors = process.communicate(timeout=60)
+    told, errors = process.communicate(timeout=300)
     assert process.returncode == 0, errors
     assert "the same command goes on from there" in told
     assert 0 < len(columns(tmp_path / "parts", "step")) < 60
-    run_command(tmp_path / "parts", *words)
+    train(Regression(), replace(config, folder=tmp_path / "parts"))
     ends = [load_file(tmp_path / folder / "step-00000060.safetensors") for folder in ("whole", "parts")]
+    assert ends[0].keys() == ends[1].keys()
     assert all(torch.equal(value, ends[1][name]) for name, value in ends[0].items())
+
+
+def run_two(launcher: str, folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    """Two processes, started by Fabric itself or by torchrun; they leave their weights in ``folder``."""
+    line = command(folder, "loop.strategy=ddp", "loop.devices=2", *words)
+    if launcher == "torchrun":
+        line = [line[0], "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2", *line[1:]]
+    environment = {**os.environ, "REGRESSION_WEIGHTS": str(folder), "OMP_NUM_THREADS": "1"}
+    return subprocess.run(line, cwd=REPOSITORY, env=environment, capture_output=True, text=True, timeout=300)
 
 
 @pytest.mark.parametrize("launcher", ["fabric", "torchrun"])
 def test_two_processes_hold_the_same_weights_and_learn(tmp_path, launcher):
-    words = ["loop.steps=80", "loop.strategy=ddp", "loop.devices=2", "loop.save_every=40"]
-    line = command(tmp_path, *words)
-    if launcher == "torchrun":
-        line = [line[0], "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2", *line[1:]]
-    environment = {**os.environ, "REGRESSION_WEIGHTS": str(tmp_path), "OMP_NUM_THREADS": "1"}
-    done = subprocess.run(line, cwd=REPOSITORY, env=environment, capture_output=True, text=True, timeout=300)
+    done = run_two(launcher, tmp_path, "loop.steps=100", "loop.log_every=1", "loop.save_every=50")
     assert done.returncode == 0, done.stderr
     ranks = [torch.load(tmp_path / f"rank-{rank}.pt", weights_only=True) for rank in range(2)]
     trained = [name for name in ranks[0] if "running" not in name]
     assert all(torch.equal(ranks[0][name], ranks[1][name]) for name in trained)
-    alone = Regression()
-    assert not torch.equal(alone.model[0].weight, ranks[0]["0.weight"])
+    assert not torch.equal(Regression().model[0].weight, ranks[0]["0.weight"])
     losses = columns(tmp_path, "loss")
-    assert losses[-1] < 0.5 * losses[0]
-    assert columns(tmp_path, "step") == list(range(10, 81, 10))  # one process writes
-    again = subprocess.run(
-        [*line, "loop.steps=90"], cwd=REPOSITORY, env=environment, capture_output=True, text=True, timeout=300
-    )
-    assert again.returncode == 0, again.stderr
-    assert "goes on from" in again.stdout and columns(tmp_path, "step")[-1] == 90
+    assert np.mean(losses[-10:]) < 0.3 * np.mean(losses[:3])
+    assert columns(tmp_path, "step") == list(range(1, 101))  # one process writes
+    if launcher == "fabric":
+        again = run_two(launcher, tmp_path, "loop.steps=110", "loop.log_every=1")
+        assert again.returncode == 0, again.stderr
+        assert "goes on from" in again.stdout and columns(tmp_path, "step")[-1] == 110
+
+
+def test_a_loss_that_is_not_finite_in_one_of_two_processes_stops_both(tmp_path):
+    done = run_two("fabric", tmp_path, "loop.steps=20", "loop.save_every=5", "broken_from=7")
+    assert done.returncode != 0
+    assert done.stderr.count("error: step 8: loss or gradient is not finite") == 2
+    assert checkpoints_in(tmp_path)[-1].name == "step-00000005.safetensors"
 
 
 def test_settings_that_this_machine_cannot_satisfy_are_told(tmp_path):

@@ -8,6 +8,8 @@ import pytest
 import torch
 from torch import nn
 
+pytest.importorskip("lightning_fabric", reason="needs the 'train' extra")
+
 from avatar_core.training.loop.schedule import averaged_copy, rate_factor, update_average
 
 

@@ -8,6 +8,8 @@ from typing import Literal
 
 import pytest
 
+pytest.importorskip("lightning_fabric", reason="needs the 'train' extra")
+
 from avatar_core.errors import AvatarError
 from avatar_core.training.loop.settings import load_settings, run_command
 
