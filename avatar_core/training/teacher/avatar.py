@@ -99,7 +99,7 @@ class TeacherAvatar:
         vertices = self.vertices(activations)
         normals = model.normals(vertices)
         area = areas(vertices, model.skin_triangles)
-        growth = np.clip(np.sqrt(area / self._neutral_areas()), *STRETCH)[skin.triangle]
+        growth = np.clip(np.sqrt(area / model.skin_areas), *STRETCH)[skin.triangle]
         skin_colour, under_colour = self._colours(activations)
         skin_normal = skin.at(normals)
         bust = np.flatnonzero(model.regions.bust)
@@ -127,9 +127,6 @@ class TeacherAvatar:
         first = len(position) - len(relief.opacity)
         opacity[first:], thickness[first:] = relief.opacity, relief.thickness
         return discs(position, normal, size, colour, opacity, thickness)
-
-    def _neutral_areas(self) -> NDArray[np.floating]:
-        return np.maximum(areas(self.model.neutral, self.model.skin_triangles), 1e-6)
 
     def _closures(self, activations: NDArray[np.floating]) -> list[float]:
         """How far each eye is shut beyond the photo, 0..1."""

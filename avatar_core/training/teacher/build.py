@@ -28,7 +28,7 @@ def build_teacher_avatar(
     model: TeacherModel, fit: TeacherFit, image: NDArray[np.uint8], matte: NDArray[np.float32],
     landmarks: NDArray[np.floating], intrinsics: NDArray[np.floating], valid: NDArray[np.bool_] | None = None,
 ) -> TeacherAvatar:  # fmt: skip
-    """Everything that teacher.md's second item lists.
+    """Geometry corrected by the landmarks' residual, hair, colours, lids, eyes, mouth and clothes of one portrait.
 
     Args:
         fit: of `fit_portrait` for the same ``landmarks`` and ``intrinsics``.

@@ -221,7 +221,7 @@ def solve(
         reduced = hessian[free:, free:] - coupling.T @ eliminated[:, :-1]
         slope = gradient[free:] - coupling.T @ eliminated[:, -1]
         low, high = -state.activations, upper - state.activations
-        change = solve_box_qp(reduced, slope, low, high, np.linalg.solve(reduced, slope), 200, 1e-5)
+        change = solve_box_qp(reduced, slope, low, high, np.zeros(NAMED_COUNT), 200, 1e-5)
         others = eliminated[:, -1] - eliminated[:, :-1] @ change
         shrink = min(1.0, MAX_TURN / max(float(np.linalg.norm(others[:3])), 1e-9))
         others, change = others * shrink, change * shrink

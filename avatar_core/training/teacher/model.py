@@ -19,7 +19,7 @@ from avatar_core.motion import ACTIVATION_NAMES
 from avatar_core.tracking.topology import INNER_LIPS, LEFT_EYE_RING, MESH_COUNT, OUTER_LIPS, RIGHT_EYE_RING
 from avatar_core.training.teacher.basis import LandmarkBasis
 from avatar_core.training.teacher.regions import Regions, build_regions
-from avatar_core.training.teacher.samples import MouthSamples, SkinSamples, sample_mouth, sample_skin
+from avatar_core.training.teacher.samples import MouthSamples, SkinSamples, areas, sample_mouth, sample_skin
 from avatar_core.training.teacher_geometry import (
     CORRESPONDENCE_FILE,
     LEFT_EYE,
@@ -45,7 +45,8 @@ class TeacherModel:
     Args:
         neutral: (V, 3) float32; identity: (100, V, 3) float32 per standard deviation; expression: (53, V, 3) float32
             at full activation, in `ACTIVATION_NAMES` order.
-        triangles: (T, 3) all parts; skin_triangles: (S, 3) the outer skin, vertices below 11248.
+        triangles: (T, 3) all parts; skin_triangles: (S, 3) the outer skin, vertices below 11248; skin_areas: (S,)
+            of the neutral face, above 0.
         landmark_vertices, landmark_weights: (468, 3) mesh landmarks as barycentric points; basis: the model there.
         eye_centres: (2, 3); eye_shifts: (2, 100, 3) how identity moves them; eye_radius.
         regions, skin, mouth: see their modules.
@@ -59,6 +60,7 @@ class TeacherModel:
     expression: NDArray[np.float32]
     triangles: NDArray[np.int64]
     skin_triangles: NDArray[np.int64]
+    skin_areas: NDArray[np.float32]
     landmark_vertices: NDArray[np.int64]
     landmark_weights: NDArray[np.float64]
     basis: LandmarkBasis
@@ -114,6 +116,7 @@ class TeacherModel:
             expression=expression,
             triangles=triangles,
             skin_triangles=skin_triangles,
+            skin_areas=np.maximum(areas(neutral, skin_triangles), 1e-6).astype(np.float32),
             landmark_vertices=vertices,
             landmark_weights=weights,
             basis=LandmarkBasis(landmarks, at_points(identity), at_points(expression), trust=_trust(points["weight"])),

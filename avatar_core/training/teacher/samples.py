@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
+from avatar_core.rendering.jit import kernel
 from avatar_core.training.teacher.regions import Regions, step
 from avatar_core.training.teacher_geometry import GUMS_AND_TONGUE, LOWER_TEETH, MOUTH_SOCKET, SKIN, UPPER_TEETH
 
@@ -37,10 +38,9 @@ class SkinSamples:
     mirrored: NDArray[np.int64]
     mirror_distance: NDArray[np.float64]
 
-    def at(self, values: NDArray[np.floating]) -> NDArray[np.floating]:
+    def at(self, values: NDArray[np.floating]) -> NDArray[np.float32]:
         """Vertex values (V,) or (V, C) -> (n,) or (n, C)."""
-        picked = values[self.corners]
-        return np.einsum("nj...,nj->n...", picked, self.weights)
+        return interpolated(values, self.corners, self.weights)
 
 
 @dataclass(frozen=True)
@@ -63,9 +63,28 @@ class MouthSamples:
     tongue: NDArray[np.float64]
     lower: NDArray[np.bool_]
 
-    def at(self, values: NDArray[np.floating]) -> NDArray[np.floating]:
-        """Vertex values (V, C) -> (n, C)."""
-        return np.einsum("nj...,nj->n...", values[self.corners], self.weights)
+    def at(self, values: NDArray[np.floating]) -> NDArray[np.float32]:
+        """Vertex values (V,) or (V, C) -> (n,) or (n, C)."""
+        return interpolated(values, self.corners, self.weights)
+
+
+@kernel()
+def _interpolate(values, corners, weights):
+    count, channels = corners.shape[0], values.shape[1]
+    result = np.empty((count, channels), np.float32)
+    for n in range(count):
+        a, b, c = corners[n, 0], corners[n, 1], corners[n, 2]
+        for k in range(channels):
+            result[n, k] = weights[n, 0] * values[a, k] + weights[n, 1] * values[b, k] + weights[n, 2] * values[c, k]
+    return result
+
+
+def interpolated(
+    values: NDArray[np.floating], corners: NDArray[np.int64], weights: NDArray[np.float32]
+) -> NDArray[np.float32]:
+    """Vertex values (V,) or (V, C) at barycentric ``weights`` (n, 3) of ``corners`` (n, 3)."""
+    rows = np.ascontiguousarray(values, np.float32).reshape(len(values), -1)
+    return _interpolate(rows, corners, weights).reshape(len(corners), *values.shape[1:])
 
 
 def areas(vertices: NDArray[np.floating], triangles: NDArray[np.integer]) -> NDArray[np.floating]:

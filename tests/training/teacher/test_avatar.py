@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import cv2
+from pathlib import Path
+
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -10,25 +11,30 @@ from scipy.spatial import cKDTree
 
 from avatar_core.motion import ACTIVATION_NAMES
 from avatar_core.rendering import create
-from avatar_core.tracking.topology import CHIN, INNER_LIPS, LEFT_EYE_RING, OVAL, RIGHT_EYE_RING
+from avatar_core.tracking.face_model import FaceModel
+from avatar_core.tracking.photo_face import PhotoFaceFinder
+from avatar_core.tracking.topology import INNER_LIPS, LEFT_EYE_RING, RIGHT_EYE_RING
 from avatar_core.training.teacher import (
     Portrait,
     TeacherAvatar,
     TeacherModel,
     build_teacher_avatar,
     fit_portrait,
+    load_portrait,
     transfer,
     vary,
 )
+from avatar_core.training.teacher.figures import drawn, face_psnr, face_region, head_overlap
 from avatar_core.training.teacher.samples import areas
+from avatar_core.training.teacher.sheet import make_avatar
 from avatar_core.training.teacher.variation import rethicken
 from avatar_core.training.teacher_geometry import SKIN
 from avatar_core.training.teacher_lids import BLINKS, LOWER_MARGINS, UPPER_MARGINS
+from tests.training.teacher.conftest import PORTRAITS
 
 
 def _drawn(avatar: TeacherAvatar) -> NDArray[np.float32]:
-    gaussians = avatar.gaussians(avatar.source_activations, avatar.source_gaze)
-    return create("cpu").render(gaussians, avatar.camera, 512, 512).numpy().copy()
+    return drawn(avatar, create("cpu"), 512)
 
 
 def _with(avatar: TeacherAvatar, **values: float) -> NDArray[np.float64]:
@@ -41,15 +47,21 @@ def _with(avatar: TeacherAvatar, **values: float) -> NDArray[np.float64]:
 def test_reproduces_the_photo(avatars: list[TeacherAvatar], portraits: list[Portrait]) -> None:
     for avatar, portrait in zip(avatars, portraits, strict=True):
         rgba = _drawn(avatar)
-        chin = int(portrait.landmarks[CHIN, 1])
-        head, person = rgba[:chin, :, 3] > 0.5, portrait.matte[:chin] > 0.5
-        assert (head & person).sum() / (head | person).sum() >= 0.9
-        face = np.zeros((512, 512), np.uint8)
-        cv2.fillConvexPoly(face, portrait.landmarks[list(OVAL), :2].astype(np.int32), (1,))
-        face = cv2.erode(face, np.ones((15, 15), np.uint8))
-        error = rgba[..., :3][face > 0] - portrait.image[face > 0] / 255.0
-        assert -10 * np.log10(np.mean(error**2)) > 24
-        assert rgba[..., 3][face > 0].min() > 0.9, "no holes in the face"
+        assert head_overlap(rgba, portrait) >= 0.93
+        assert face_psnr(rgba, portrait) > 26
+        assert rgba[..., 3][face_region(portrait)].min() > 0.9, "no holes in the face"
+
+
+def test_a_wide_crop_shows_more_at_the_same_scale(
+    model: TeacherModel, data_folder: Path, face_model: FaceModel, finder: PhotoFaceFinder, portraits: list[Portrait]
+) -> None:
+    wide = load_portrait(data_folder / "portraits_synthetic" / PORTRAITS[0], face_model, finder, wide=True)
+    assert wide.image.shape == (640, 640, 3)
+    narrow = fit_portrait(model, portraits[0].landmarks, portraits[0].intrinsics)
+    fit = fit_portrait(model, wide.landmarks, wide.intrinsics)
+    assert np.allclose(fit.translation, narrow.translation, atol=1e-3)
+    assert np.allclose(fit.activations, narrow.activations, atol=1e-3)
+    assert head_overlap(drawn(make_avatar(model, wide), create("cpu"), 640), wide) >= 0.9
 
 
 def test_hair_reaches_the_matte(avatars: list[TeacherAvatar], portraits: list[Portrait]) -> None:
