@@ -91,23 +91,18 @@ def lift(
     report = progress or (lambda stage, share: None)
     relief = build_relief(image, landmarks, face_model, report)
     report("surface", 0.6)
-    added: list[Layer] = []
-    replaced = None
-    if refiner is not None:
-        refined = refiner.refine(relief)
-        relief, added, replaced = refined.relief, refined.layers, refined.replaces
+    refined = None if refiner is None else refiner.refine(relief)
+    relief = relief if refined is None else refined.relief
     surfaces, matte, face, registered = relief.surfaces, relief.matte, relief.face, relief.registered
     picture = relief.canvas.image.astype(np.float32) / np.float32(255)
     eyes, over_eye = build_eyes(picture, surfaces.head, face, face_model.mean)
+    skin = build_skin(surfaces, matte, picture, over_eye, face, registered, face_model.mean)
     back = build_back(surfaces, matte, face, registered)
-    if replaced is not None:
-        back = back.take(~replaced(back.u))
-    layers = [
-        build_skin(surfaces, matte, picture, over_eye, face, registered, face_model.mean),
-        build_body(surfaces, matte, face, registered),
-        back,
-        *added,
-    ]
+    layers = [skin, build_body(surfaces, matte, face, registered), back]
+    if refined is not None:
+        layers[0] = skin.take(~refined.supersedes(skin))
+        layers[-1] = back.take(~refined.replaces(back.u))
+        layers += refined.layers
     report("mouth", 0.85)
     layers += [*eyes, build_mouth(picture, surfaces.head, face, face_model.mean)]
     return _finish(join(layers), relief, report)

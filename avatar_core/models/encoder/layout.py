@@ -15,6 +15,9 @@ ROWS, COLUMNS = 80, 120
 CENTRE = np.array([0.0, 0.28, -0.78])
 BOTTOM = -1.75
 DOME_SHARE = 0.48  # of the rows: those above the centre
+FACE_AZIMUTH, EYE_AZIMUTH, THROAT_AZIMUTH = 26.0, 44.0, 80.0  # degrees to both sides of the face's middle
+EYE_BAND, THROAT_LEVEL = -0.25, -0.55  # canonical y: lower end of the eyes, upper end of the throat
+FOREHEAD_ELEVATION = 0.45  # of a right angle
 
 
 def rays(rows: int = ROWS, columns: int = COLUMNS) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -56,13 +59,14 @@ def cell_azimuth(columns: int = COLUMNS) -> NDArray[np.float64]:
 
 
 def usable(rows: int = ROWS, columns: int = COLUMNS) -> NDArray[np.bool_]:
-    """(rows, columns) cells that the template may fill: not the face itself, which the photo shows or which moves, and
-    not the throat, which lies behind the chin."""
+    """(rows, columns) cells that the template may fill: not the middle of the face, where lids and lips move, and not
+    the throat, which lies behind the chin."""
     origin, _ = rays(rows, columns)
     level = origin[..., 1]
     azimuth = np.abs(cell_azimuth(columns))[None, :]
-    dome = np.arange(rows)[:, None] + 0.5 < DOME_SHARE * rows
-    crown = np.arange(rows)[:, None] + 0.5 < 0.55 * DOME_SHARE * rows
-    face = (azimuth < 42.0) & ~crown
-    throat = (azimuth < 80.0) & ~dome & (level < -0.55)
-    return ~(face | throat)
+    elevation = (1 - (np.arange(rows)[:, None] + 0.5) / rows / DOME_SHARE).clip(0, 1)
+    dome = elevation > 0
+    face = (azimuth < FACE_AZIMUTH) & (elevation < FOREHEAD_ELEVATION)
+    eyes = (azimuth < EYE_AZIMUTH) & ~dome & (level > EYE_BAND)
+    throat = (azimuth < THROAT_AZIMUTH) & ~dome & (level < THROAT_LEVEL)
+    return ~(face | eyes | throat)

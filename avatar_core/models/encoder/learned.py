@@ -15,8 +15,9 @@ from scipy.spatial import cKDTree
 from torch import Tensor
 
 from avatar_core.avatar import PART_NAMES
+from avatar_core.camera import DEFAULT_RADIUS
 from avatar_core.lift.coordinates import HAIR_DISTANCE, head_expression_weight, head_part, neck_weight
-from avatar_core.lift.layer import Layer
+from avatar_core.lift.layer import Layer, frames
 from avatar_core.lift.relief import Refinement, Relief
 from avatar_core.models.encoder.appearance import blend_sources
 from avatar_core.models.encoder.guide import Guide, build_guide, with_correction
@@ -31,6 +32,8 @@ BURIED = 0.012
 """Canonical units that the template lies under what the photo shows, where both are."""
 OUTGROWN = 1.15
 """Far-side samples up to this multiple of the template's radius are replaced by it; long hair beyond stays."""
+OBLIQUE = 0.2
+"""Cosine to the view below which the photo's skin gives way to the template."""
 HEAD_NECK = PART_NAMES.index("head_neck")
 
 
@@ -66,14 +69,19 @@ class LearnedEncoder:
         radius = prediction.radius[0].numpy()
 
         def replaces(canonical: NDArray[np.floating]) -> NDArray[np.bool_]:
-            place = locate(canonical)
-            row = np.clip(place[:, 0].astype(int), 0, ROWS - 1)
-            column = place[:, 1].astype(int) % COLUMNS
-            inside = (place[:, 0] < ROWS) & (place[:, 2] < OUTGROWN * radius[row, column])
-            return inside & (presence[row, column] > PRESENT)
+            return _inside_present(canonical, radius, presence)
+
+        def supersedes(skin: Layer) -> NDArray[np.bool_]:
+            axes, _ = frames(skin)
+            towards = -skin.position + np.array([0.0, 0.0, DEFAULT_RADIUS], np.float32)
+            facing = (axes[..., 2] * towards).sum(-1) / np.linalg.norm(towards, axis=-1)
+            oblique = (facing < OBLIQUE) & (skin.expression_weight > 0.5)
+            chosen = np.zeros(len(skin), bool)
+            chosen[oblique] = _inside_present(relief.face.to_head.invert(skin.position[oblique]), radius, presence)
+            return chosen
 
         corrected = with_correction(relief, prediction.correction[0].numpy())
-        return Refinement(corrected, [layer] if len(layer) else [], replaces)
+        return Refinement(corrected, [layer] if len(layer) else [], replaces, supersedes)
 
     def _sheet(self, prediction: Prediction, presence: Tensor, guide: Guide, relief: Relief) -> Layer:
         """The template's samples where it is present."""
@@ -123,6 +131,17 @@ class LearnedEncoder:
         """Distance (N,) to the mean face's mesh."""
         away, _ = cKDTree(self._mean[:MESH_COUNT]).query(canonical, distance_upper_bound=2 * HAIR_DISTANCE)
         return np.minimum(away, 2 * HAIR_DISTANCE).astype(np.float32)
+
+
+def _inside_present(
+    canonical: NDArray[np.floating], radius: NDArray[np.float32], presence: NDArray[np.floating]
+) -> NDArray[np.bool_]:
+    """(N,) whether canonical points lie within the template's surface, or a little outside, where it is present."""
+    place = locate(canonical)
+    row = np.clip(place[:, 0].astype(int), 0, ROWS - 1)
+    column = place[:, 1].astype(int) % COLUMNS
+    inside = (place[:, 0] < ROWS) & (place[:, 2] < OUTGROWN * radius[row, column])
+    return inside & (presence[row, column] > PRESENT)
 
 
 def _finer(values: Tensor) -> Tensor:

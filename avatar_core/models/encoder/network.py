@@ -11,9 +11,9 @@ residual). The last layers start at zero: the untrained encoder changes nothing.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
+from typing import NamedTuple
 
 import torch
 import torch.nn.functional as functional
@@ -37,8 +37,7 @@ SOURCES = 3
 and the lift's far side."""
 
 
-@dataclass(frozen=True)
-class Prediction:
+class Prediction(NamedTuple):
     """Args:
     correction: (B, 160, 160) what to add to the head's height, inter-ocular distances.
     radius: (B, 80, 120) canonical units along the layout's rays.

@@ -22,6 +22,7 @@ from tqdm import tqdm
 
 from avatar_core.errors import AvatarError
 from avatar_core.image_io import load_image
+from avatar_core.lift.canvas import CANVAS_SIZE, MARGIN_LEFT, MARGIN_TOP
 from avatar_core.lift.relief import build_relief
 from avatar_core.models.networks import NAMED_COUNT
 from avatar_core.rendering import create
@@ -38,7 +39,7 @@ from avatar_core.training.teacher.portrait import load_portrait
 from avatar_core.training.teacher.variation import vary
 from avatar_core.training.teacher_geometry import TrainingDataError
 
-YAW_SPREAD, PITCH_SPREAD, LARGEST_TURN = 13.0, 6.0, 30.0  # degrees
+YAW_SPREAD, PITCH_SPREAD, LARGEST_TURN = 14.0, 6.0, 32.0  # degrees
 DISTANCE_SPREAD = 0.18  # of the logarithm
 KEPT_EXPRESSION = 0.4  # share of the shots with the photo's own expression
 DONORS = 6
@@ -142,8 +143,9 @@ class SampleMaker:
     def _photo(self, path: Path, avatar: TeacherAvatar) -> Sample:
         image = load_image(path)
         relief = build_relief(image, self._finder.find(image).landmarks, self._face_model, lambda stage, share: None)
-        surface = surface_of(avatar, avatar.source_activations, avatar.camera, 512)
-        return encode_sample(relief, surface, np.eye(2, 3))
+        surface = surface_of(avatar, avatar.source_activations, avatar.camera, CANVAS_SIZE)
+        canvas_to_crop = np.column_stack([np.eye(2), [-MARGIN_LEFT, -MARGIN_TOP]])
+        return encode_sample(relief, surface, canvas_to_crop)
 
 
 def random_shot(avatar: TeacherAvatar, rng: np.random.Generator) -> Shot:

@@ -59,7 +59,7 @@ def teacher_avatars(
     """The portraits that fit well: near frontal, landmark error below 1.3 %. The others are told and left out."""
     for path in files:
         try:
-            portrait = load_portrait(path, face_model, finder)
+            portrait = load_portrait(path, face_model, finder, wide=True)
         except AvatarError as error:
             _log.warning("left out: %s", error)
             continue

@@ -18,7 +18,7 @@ from avatar_core.training.encoder.targets import TeacherSurface
 from avatar_core.training.teacher.avatar import TeacherAvatar
 
 PICTURE_SIZE = 640
-WIDER = 1.15  # the picture shows this multiple of the photo's crop
+WIDER = 1.0  # the picture shows this multiple of what the teacher was made from
 MIDDLE = np.array([0.0, 0.0, -1.0])
 """cm: the point that the training cameras turn about."""
 GREY = 0.92
@@ -81,6 +81,7 @@ def surface_of(avatar: TeacherAvatar, activations: NDArray[np.floating], camera:
         points=points,
         colour=colour,
         trust=trust,
+        cover=avatar.relief.position,
         camera=camera,
         size=size,
     )

@@ -16,8 +16,8 @@ from numba import njit
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
-from avatar_core.camera import Camera
-from avatar_core.lift.canvas import CANVAS_SIZE, MARGIN_LEFT, MARGIN_TOP, UNITS_PER_PIXEL, project, unproject
+from avatar_core.camera import DEFAULT_RADIUS, Camera
+from avatar_core.lift.canvas import CANVAS_SIZE, FOCAL, MARGIN_LEFT, MARGIN_TOP, UNITS_PER_PIXEL, project, unproject
 from avatar_core.lift.maps import smoothstep
 from avatar_core.lift.mesh import nearest_triangles
 from avatar_core.lift.relief import Relief
@@ -27,6 +27,9 @@ from avatar_core.tracking.topology import MESH_COUNT
 
 LARGEST_CORRECTION = 0.6  # inter-ocular distances; more is a wrong fit, not a shape
 HIDDEN_BEHIND = 0.06  # inter-ocular distances behind the nearest surface from which a point counts as covered
+COVER_DEPTH = 0.03  # inter-ocular distances
+COVER_FARTHEST = 2.2  # canonical units from the axis: shoulders farther out hide nothing of the head
+COVER_REACH = 9  # pixels
 SEEN_LOW, SEEN_HIGH = 0.12, 0.38  # cosine to the view from which a point counts as seen, and fully
 
 
@@ -38,6 +41,7 @@ class TeacherSurface:
         vertices: (V, 3); triangles: (T, 3) the outer skin, hair included; landmarks: (468, 3) MediaPipe's points on it.
         points: (n, 3) samples of the skin with colour (n, 3) in [0, 1] and trust (n,): 1 seen in the teacher's own
             photo, less where mirrored or made up.
+        cover: (m, 3) samples of clothes and hanging hair: what they hide is not the encoder's to build.
         camera: in the same space as all of these; size: the picture's side in pixels.
     """
 
@@ -47,6 +51,7 @@ class TeacherSurface:
     points: NDArray[np.floating]
     colour: NDArray[np.floating]
     trust: NDArray[np.floating]
+    cover: NDArray[np.floating]
     camera: Camera
     size: int
 
@@ -70,16 +75,22 @@ class Targets:
 
 
 def on_canvas(
-    points: NDArray[np.floating], surface: TeacherSurface, picture_to_crop: NDArray[np.float64], offset: float = 0.0
+    points: NDArray[np.floating], surface: TeacherSurface, picture_to_crop: NDArray[np.float64], level: float
 ) -> NDArray[np.float64]:
-    """Canvas position and height (N, 3), pixels, of teacher points (N, 3)."""
+    """Canvas position and height (N, 3), pixels, of teacher points (N, 3).
+
+    Args:
+        picture_to_crop: (2, 3) the picture's pixels to the crop's.
+        level: head-space z of the face: one face, one depth, from which the size of all depths follows.
+    """
     camera = surface.camera
     placed = camera.project(points, surface.size, surface.size)
     depth = points @ camera.world2cam[2, :3] + camera.world2cam[2, 3]
     middle = float(np.median(surface.landmarks @ camera.world2cam[2, :3] + camera.world2cam[2, 3]))
     canvas = placed @ picture_to_crop[:, :2].T + picture_to_crop[:, 2] + np.array([MARGIN_LEFT, MARGIN_TOP])
     pixels = camera.pixel_intrinsics(surface.size, surface.size)[0, 0] / middle * picture_to_crop[0, 0]
-    return np.column_stack([canvas, (middle - depth) * pixels + offset])
+    z = level + (middle - depth) * pixels * (DEFAULT_RADIUS - level) / FOCAL
+    return np.column_stack([canvas, z / UNITS_PER_PIXEL])
 
 
 def make_targets(
@@ -88,12 +99,12 @@ def make_targets(
     """All targets of one picture; ``picture_to_crop`` (2, 3) unless the surface's pixels are those of the
     relief's photo."""
     affine = relief.canvas.image_to_crop if picture_to_crop is None else picture_to_crop
-    own = on_canvas(surface.landmarks, surface, affine)[:, 2]
-    offset = float(np.median(relief.face.head[:MESH_COUNT, 2] / UNITS_PER_PIXEL - own))  # one face, one depth
-    vertices = on_canvas(surface.vertices, surface, affine, offset)
-    points = on_canvas(surface.points, surface, affine, offset)
+    level = float(np.median(relief.face.head[:MESH_COUNT, 2]))
+    vertices = on_canvas(surface.vertices, surface, affine, level)
+    points = on_canvas(surface.points, surface, affine, level)
     near = _front_height(vertices, surface.triangles)
-    correction, weight = _correction(near, relief)
+    cover = on_canvas(surface.cover, surface, affine, level)
+    correction, weight = _correction(near, _covered_pixels(cover, near, relief), relief)
     to_head = relief.face.to_head
     canonical = to_head.invert(unproject(vertices[:, 0], vertices[:, 1], vertices[:, 2]))
     samples = to_head.invert(unproject(points[:, 0], points[:, 1], points[:, 2]))
@@ -108,13 +119,14 @@ def make_targets(
     away, nearest = cKDTree(samples).query(reached.reshape(-1, 3), k=4)
     colour = surface.colour[nearest].mean(1).reshape(*shape, 3)
     trust = (surface.trust[nearest].mean(1) * (away[:, 0] < 0.1)).reshape(shape)
-    hidden = cv2.blur(np.where(usable() & hit, 1 - seen, 0).astype(np.float32), (3, 3))
+    beneath = _covered_cells(to_head.invert(unproject(cover[:, 0], cover[:, 1], cover[:, 2])), radius)
+    hidden = cv2.blur(np.where(usable() & hit & ~beneath, 1 - seen, 0).astype(np.float32), (3, 3))
     return Targets(
         correction=correction,
         correction_weight=weight,
         radius=radius.astype(np.float32),
         radius_weight=hit.astype(np.float32),
-        presence=np.clip(2 * hidden, 0, 1).astype(np.float32) * usable(),
+        presence=(np.clip(2 * hidden, 0, 1) * (usable() & ~beneath)).astype(np.float32),
         colour=colour.astype(np.float32),
         colour_weight=(trust * hit).astype(np.float32),
     )
@@ -128,8 +140,35 @@ def _front_height(vertices: NDArray[np.float64], triangles: NDArray[np.integer])
     return np.where(index >= 0, heights, np.nan).astype(np.float32)
 
 
-def _correction(near: NDArray[np.float32], relief: Relief) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    known = np.isfinite(near) & (relief.matte.alpha > 0.5)
+def _covered_pixels(cover: NDArray[np.float64], near: NDArray[np.float32], relief: Relief) -> NDArray[np.bool_]:
+    """(S, S) where clothes or hanging hair lie in front of the head's surface, or close behind its edge."""
+    x, y = cover[:, 0].astype(int), cover[:, 1].astype(int)
+    inside = (x >= 0) & (x < CANVAS_SIZE) & (y >= 0) & (y < CANVAS_SIZE)
+    x, y = x[inside], y[inside]
+    behind = np.nan_to_num(near[y, x], nan=-1e9)
+    ahead = cover[inside, 2] > behind - COVER_DEPTH * relief.face.eye_distance
+    mask = np.zeros((CANVAS_SIZE, CANVAS_SIZE), np.uint8)
+    mask[y[ahead], x[ahead]] = 1
+    return cv2.dilate(mask, np.ones((COVER_REACH, COVER_REACH), np.uint8)) > 0
+
+
+def _covered_cells(cover: NDArray[np.float64], radius: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """(80, 120) cells beneath clothes or hanging hair, given in canonical space (m, 3)."""
+    rows, columns = radius.shape
+    place = locate(cover)
+    within = (place[:, 0] < rows) & (place[:, 2] < COVER_FARTHEST)
+    row, column = np.minimum(place[within, 0].astype(int), rows - 1), place[within, 1].astype(int) % columns
+    above = place[within, 2] > radius[row, column] - COVER_DEPTH
+    mask = np.zeros((rows, columns), np.uint8)
+    mask[row[above], column[above]] = 1
+    closed = cv2.morphologyEx(mask, cv2.MORPH_CLOSE, np.ones((5, 5), np.uint8))
+    return closed > 0
+
+
+def _correction(
+    near: NDArray[np.float32], covered: NDArray[np.bool_], relief: Relief
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    known = np.isfinite(near) & (relief.matte.alpha > 0.5) & ~covered
     difference = np.where(known, near - relief.surfaces.head, 0) / relief.face.eye_distance
     known &= np.abs(difference) < LARGEST_CORRECTION
     weight = (known * correctable(relief)).astype(np.float32)

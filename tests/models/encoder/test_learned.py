@@ -1,0 +1,75 @@
+"""The learned encoder inside the lift."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+
+from avatar_core.avatar import PART_NAMES
+from avatar_core.lift import lift
+from avatar_core.lift.canvas import CANVAS_SIZE
+from avatar_core.models.encoder import LearnedEncoder
+from avatar_core.models.encoder.guide import GUIDE_CHANNELS, GUIDE_SIZE, build_guide, with_correction
+from avatar_core.models.encoder.network import EncoderNetwork
+from avatar_core.tracking.face_model import FaceModel
+from tests.models.encoder.conftest import Prepared
+
+BACK = PART_NAMES.index("back")
+
+
+def everywhere_present() -> EncoderNetwork:
+    """A network that shows its whole template, a sphere on a cylinder."""
+    network = EncoderNetwork()
+    with torch.no_grad():
+        network.template_head.conv.bias[1] = 1.0
+    return network
+
+
+def test_the_untrained_encoder_gives_the_lift_bit_for_bit(prepared: Prepared, face_model: FaceModel) -> None:
+    torch.manual_seed(3)
+    learned = LearnedEncoder(EncoderNetwork(), face_model.mean)
+    plain = lift(prepared.image, prepared.landmarks, face_model)
+    refined = lift(prepared.image, prepared.landmarks, face_model, refiner=learned)
+    for name in ("rest", "u", "normal", "part", "neck_weight", "expression_weight"):
+        assert np.array_equal(getattr(plain, name), getattr(refined, name)), name
+
+
+def test_a_present_template_takes_the_place_of_the_far_side(prepared: Prepared, face_model: FaceModel) -> None:
+    plain = lift(prepared.image, prepared.landmarks, face_model)
+    refined = lift(
+        prepared.image, prepared.landmarks, face_model, refiner=LearnedEncoder(everywhere_present(), face_model.mean)
+    )
+    assert (refined.part == BACK).sum() < 0.7 * (plain.part == BACK).sum()
+    assert len(refined) > len(plain) + 5000
+    assert np.isfinite(refined.rest).all()
+    assert np.allclose(np.linalg.norm(refined.normal, axis=1), 1, atol=1e-4)
+
+
+def test_template_normals_look_outwards(prepared: Prepared, face_model: FaceModel) -> None:
+    encoder = LearnedEncoder(everywhere_present(), face_model.mean)
+    (layer,) = encoder.refine(prepared.relief).layers
+    outward = np.cross(layer.across, layer.upward)
+    away = layer.position - prepared.relief.face.to_head.apply(np.array([0.0, 0.28, -0.78]))
+    crown = layer.u[:, 1] > 0.4
+    assert ((outward * away)[crown].sum(1) > 0).mean() > 0.99
+
+
+def test_guide_maps_have_the_shape_and_range_that_the_network_expects(prepared: Prepared) -> None:
+    guide = build_guide(prepared.relief)
+    assert guide.maps.shape == (GUIDE_CHANNELS, GUIDE_SIZE, GUIDE_SIZE)
+    assert np.isfinite(guide.maps).all()
+    assert guide.maps[:6].min() >= 0 and guide.maps[:6].max() <= 1.01
+    assert np.abs(guide.maps).max() <= 3
+
+
+def test_a_correction_moves_hair_and_leaves_face_and_body(prepared: Prepared) -> None:
+    relief = prepared.relief
+    moved = with_correction(relief, np.full((GUIDE_SIZE, GUIDE_SIZE), 0.1, np.float32))
+    change = moved.surfaces.head - relief.surfaces.head
+    face = relief.face
+    x, y = (int(value) for value in face.landmarks[4, :2])
+    assert abs(change[y, x]) < 1e-3
+    assert np.abs(change[face.body]).max() < 1e-3
+    top = int(face.landmarks[10, 1] - 0.5 * face.eye_distance)
+    assert abs(change[top, x] - 0.1 * face.eye_distance) < 0.02 * face.eye_distance
+    assert change.shape == (CANVAS_SIZE, CANVAS_SIZE)

@@ -1,0 +1,113 @@
+"""Batches: mirroring, order, and a training of a few steps on samples of the bundled portrait."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+
+from avatar_core.errors import AvatarError
+from avatar_core.lift.relief import build_relief
+from avatar_core.models.encoder.network import EncoderNetwork
+from avatar_core.tracking.face_model import FaceModel
+from avatar_core.tracking.photo_face import PhotoFaceFinder
+from avatar_core.training.encoder import train
+from avatar_core.training.encoder.batches import SampleSet, mirror
+from avatar_core.training.encoder.config import load_config
+from avatar_core.training.encoder.identities import split
+from avatar_core.training.encoder.loss import encoder_loss
+from avatar_core.training.encoder.samples import encode_sample, read_sample, write_sample
+from avatar_core.training.encoder.targets import TeacherSurface
+from tests.training.encoder.test_targets import ball
+
+
+@pytest.fixture(scope="module")
+def samples(portrait: NDArray[np.uint8], face_model: FaceModel, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two training samples and a held-out one: the portrait with balls of three sizes as its teachers."""
+    from avatar_core.camera import Camera
+    from avatar_core.models.encoder.layout import CENTRE
+
+    folder = tmp_path_factory.mktemp("samples")
+    finder = PhotoFaceFinder(face_model)
+    landmarks = finder.find(portrait).landmarks
+    finder.close()
+    relief = build_relief(portrait, landmarks, face_model, lambda stage, share: None)
+    vertices, triangles = ball()
+    for name, radius in (("train/a", 0.95), ("train/b", 1.05), ("held_out/c", 1.0)):
+        placed = relief.face.to_head.apply(CENTRE + radius * vertices)
+        colour = np.full((len(placed), 3), radius / 2)
+        surface = TeacherSurface(
+            placed, triangles, relief.face.head[:468], placed, colour, np.ones(len(placed)), np.zeros((0, 3)),
+            Camera.orbit(), 512,
+        )  # fmt: skip
+        path = folder / f"{name}.safetensors"
+        path.parent.mkdir(exist_ok=True)
+        write_sample(encode_sample(relief, surface, np.eye(2, 3)), path)
+    return folder
+
+
+def test_a_sample_survives_its_file(samples: Path) -> None:
+    sample = read_sample(samples / "train" / "a.safetensors")
+    assert sample["maps"].dtype == np.float16
+    assert sample["front"].dtype == np.uint8
+
+
+def test_mirroring_twice_changes_nothing_and_once_turns_the_head(samples: Path) -> None:
+    batch = SampleSet(samples / "train").batch([0, 1])
+    once, twice = mirror(batch), mirror(mirror(batch))
+    for name, values in batch.items():
+        assert torch.allclose(twice[name], values, atol=1e-6), name
+    assert torch.allclose(once["canonical_to_head"][:, 0, 3], -batch["canonical_to_head"][:, 0, 3])
+
+
+def test_the_loss_of_a_mirrored_batch_is_that_of_the_batch_for_a_mirrored_network(samples: Path) -> None:
+    """An untrained network is its own mirror image, so both losses agree."""
+    batch = SampleSet(samples / "train").batch([0, 1])
+    network = EncoderNetwork()
+    losses = []
+    for values in (batch, mirror(batch)):
+        prediction = network(values["maps"], values["canonical_to_head"])
+        losses.append(encoder_loss(network, prediction, values, load_config().loss)[1])
+    for name, value in losses[0].items():
+        assert losses[1][name] == pytest.approx(value, rel=2e-2, abs=1e-4), name
+
+
+def test_batches_do_not_depend_on_where_the_training_resumed(samples: Path) -> None:
+    data = SampleSet(samples / "train")
+    straight, resumed = data.shuffled(2, 0, 1, 5, 0), data.shuffled(2, 0, 1, 5, 3)
+    batches = [next(straight) for _ in range(4)]
+    assert torch.equal(batches[3]["maps"], next(resumed)["maps"])
+
+
+def test_a_short_training_lowers_the_loss_and_writes_weights(
+    samples: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = [
+        f"samples={samples}", f"out={tmp_path / 'encoder.safetensors'}", f"loop.folder={tmp_path / 'run'}", "batch_size=2",
+        "loop.steps=12", "loop.warm_up_steps=2", "loop.save_every=6", "loop.picture_every=12", "loop.log_every=2",
+        "loop.accelerator=cpu", "loop.devices=1", "loop.learning_rate=2e-3", "loop.average_decay=0.5",
+    ]  # fmt: skip
+    assert train.main(words) == 0
+    assert "held out" in capsys.readouterr().out
+    EncoderNetwork.load(tmp_path / "encoder.safetensors")
+    rows = (tmp_path / "run" / "log.csv").read_text().splitlines()
+    column = rows[0].split(",").index("loss")
+    losses = [float(row.split(",")[column]) for row in rows[1:]]
+    assert losses[-1] < losses[0]
+
+
+def test_missing_samples_are_told_with_the_way_to_make_them(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert train.main([f"samples={tmp_path}"]) == 2
+    assert "avatar_core.training.encoder.data" in capsys.readouterr().err
+
+
+def test_unknown_settings_and_held_out_names_are_refused(tmp_path: Path) -> None:
+    config = tmp_path / "c.yaml"
+    config.write_text("stepps: 3\n")
+    with pytest.raises(AvatarError, match="stepps"):
+        load_config(config)
+    with pytest.raises(AvatarError, match="nobody"):
+        split([tmp_path / "017.jpg"], ["nobody"])
