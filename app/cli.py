@@ -48,6 +48,11 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--weights", metavar="FOLDER", help="folder of the networks' weights")
     parser.add_argument("--model", choices=("lift", "paper"), help="networks: this program's own (lift) or the paper's")
     parser.add_argument("--checkpoint", metavar="FILE", help="the paper's weights, as published or imported")
+    parser.add_argument(
+        "--quality",
+        choices=("full", "balanced", "fast"),
+        help="how many of the avatar's Gaussians move: fewer is faster",
+    )
     parser.add_argument("--size", type=int, metavar="PIXELS", help="side of the rendered picture (64 to 2048)")
     parser.add_argument("--background", help="photo, blurred, a colour's name, or #rrggbb")
     parser.add_argument("--no-mark", action="store_true", help="leave the word SYNTHETIC out of recordings")
@@ -111,7 +116,7 @@ def merge(given: argparse.Namespace) -> AppConfig:
         ConfigError: a value is wrong.
     """
     config = load_config(given.config) if given.config else AppConfig()
-    names = ("source", "driver", "device", "weights", "model", "checkpoint", "size", "background")
+    names = ("source", "driver", "device", "weights", "model", "checkpoint", "quality", "size", "background")
     values = {name: getattr(given, name) for name in names if getattr(given, name) is not None}
     if given.no_mark:
         values["synthetic_mark"] = False

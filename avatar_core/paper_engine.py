@@ -43,7 +43,9 @@ _LOGIT_MARGIN = 1e-6
 
 
 class PaperEngine(AvatarEngine):
-    """`AvatarEngine` on the paper's networks."""
+    """`AvatarEngine` on the paper's networks, which decode every Gaussian afresh: there is no level but "full"."""
+
+    qualities = ("full",)
 
     def __init__(
         self, networks: MotionNetworks, face_model: FaceModel, paper: PaperNetworks, device: str = "auto"
@@ -133,7 +135,7 @@ class PaperEngine(AvatarEngine):
         )
         return avatar, retargeter
 
-    def _make_animator(self, avatar: Avatar) -> FrameAnimator:
+    def _make_animator(self, avatar: Avatar, quality: str) -> FrameAnimator:
         return PaperAnimator(avatar, self.runtime.networks, self.device)
 
     def _control(self, avatar: Avatar, motion: Motion | None) -> NDArray[np.float32]:
