@@ -83,15 +83,19 @@ class ControlsConfig:
 @dataclass(frozen=True)
 class AppConfig:
     """All settings. ``source`` None is the bundled portrait; ``driver`` "auto" is the webcam when there is one, else
-    the scripted performance; ``model`` "paper" runs the paper's networks with the weights in ``checkpoint``; ``size``
-    is the side of the rendered square in pixels."""
+    the scripted performance; ``model`` "paper" runs the paper's networks with the weights in ``checkpoint``;
+    ``encoder`` says what builds the avatar, geometry alone (lift) or the trained encoder on top of it (learned);
+    ``quality`` says how many of the avatar's Gaussians are animated; ``size`` is the side of the rendered square in
+    pixels."""
 
     source: str | None = None
     driver: str = "auto"
     device: str = _choice("auto", "auto", "cpu", "cuda")
     weights: str | None = None
-    model: str = _choice("lift", "lift", "paper")
+    model: str = _choice("own", "own", "paper")
     checkpoint: str | None = None
+    encoder: str = _choice("lift", "lift", "learned")
+    quality: str = _choice("full", "full", "balanced", "fast")
     size: int = _number(512, 64, 2048)
     background: str = "photo"
     synthetic_mark: bool = True

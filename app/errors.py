@@ -11,5 +11,9 @@ class DriverError(AvatarError):
     """A camera, video or folder of images cannot be opened or stopped delivering."""
 
 
+class WorkerError(AvatarError):
+    """The workers of a batch cannot be started."""
+
+
 class OutputError(AvatarError):
     """A file cannot be written where it was asked for."""

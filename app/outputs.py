@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import os
 import shutil
 import tempfile
@@ -53,6 +54,12 @@ def check_output(path: str | os.PathLike[str], suffixes: Collection[str], free_b
 def temporary_name(target: Path) -> Path:
     """A name next to ``target``, with its ending, for a file that is still being written."""
     return target.with_name(f".{target.stem}.{os.getpid()}.partial{target.suffix}")
+
+
+def remove_unfinished(target: Path) -> None:
+    """Remove what processes that were killed left of `temporary_name`; nobody may be writing ``target`` now."""
+    for left in target.parent.glob(f".{glob.escape(target.stem)}.*.partial{target.suffix}"):
+        left.unlink(missing_ok=True)
 
 
 def write_atomically(target: Path, write: Callable[[Path], None]) -> None:

@@ -50,6 +50,7 @@ class Session:
             **{name: getattr(config.controls, name) for name in config.controls.__dataclass_fields__},
             background=parse_background(config.background),
             size=config.size,
+            quality=config.quality,
             synthetic_mark=config.synthetic_mark,
         )
         self._view = ViewState()
@@ -109,6 +110,11 @@ class Session:
             recorder.join(_JOIN_SECONDS)
         self._files.shutdown(wait=True)
 
+    @property
+    def qualities(self) -> tuple[str, ...]:
+        """The levels that ``controls.quality`` may be set to, best first."""
+        return self._engine.qualities
+
     # --- what the window shows --------------------------------------------------------------------------------------
 
     def status(self) -> Status:
@@ -123,7 +129,7 @@ class Session:
             face="none" if driver.kind == "none" else self._rendering.face,
             calibrated=self._tracking.calibrated,
             avatar_name=loaded.name if loaded else "",
-            gaussian_count=len(loaded.avatar) if loaded else 0,
+            gaussian_count=self._rendering.gaussian_count,
             encode_seconds=loaded.seconds if loaded else 0.0,
             source_thumbnail=loaded.avatar.thumbnail if loaded else None,
             thumbnail_sequence=loaded.sequence if loaded else 0,

@@ -33,7 +33,8 @@ class Controls:
     """Every slider and switch of the session; replaced whole, never changed in place.
 
     Gains pass motion on as it is at 1 and switch it off at 0. ``smoothing`` lies in [0, 1]. ``size`` is the side of
-    the rendered square in pixels. ``synthetic_mark`` burns the word into recordings and saved pictures.
+    the rendered square in pixels, ``quality`` one of the engine's levels. ``synthetic_mark`` burns the word into
+    recordings and saved pictures.
     """
 
     expression_gain: float = 1.0
@@ -45,6 +46,7 @@ class Controls:
     paused: bool = False
     background: Background = "photo"
     size: int = 512
+    quality: str = "full"
     synthetic_mark: bool = True
 
 

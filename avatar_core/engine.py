@@ -42,6 +42,7 @@ from avatar_core.models.retarget import Retargeter
 from avatar_core.motion import HeadPose, Motion
 from avatar_core.rendering import create, warm_up
 from avatar_core.rendering.compose import composite
+from avatar_core.simplify import QUALITIES, simplify
 from avatar_core.tracking.face_model import FaceModel
 from avatar_core.tracking.neutral import NeutralEstimator
 from avatar_core.tracking.photo_face import PhotoFaceFinder
@@ -73,6 +74,7 @@ class _Stage:
     """What one avatar needs in the frame loop; made once and kept for the avatars used last."""
 
     avatar: Avatar
+    quality: str
     animator: FrameAnimator
     retargeter: Retargeter
     backgrounds: dict[tuple[str, int], NDArray[np.uint8]]
@@ -84,15 +86,25 @@ class AvatarEngine:
     Attributes:
         track: callable `Tracker`: ``engine.track(frame) -> Motion | None``, with ``reset``, ``calibrate``,
             ``smoothing`` and ``calibrated``.
+        qualities: the levels that `quality` may be set to, best first.
         device_report: the device in use and why.
         last_timings: milliseconds of the last `render`: animate, rasterise, compose.
         last_activations: (A,) activations that the last `render` showed.
+        last_gaussians: how many Gaussians it drew.
         last_encode_timings: milliseconds of the last `encode`'s parts, where the encoder tells them.
     """
 
+    qualities: tuple[str, ...] = QUALITIES
+
     def __init__(
-        self, networks: MotionNetworks, face_model: FaceModel, device: str = "auto", refiner: Refiner | None = None
+        self,
+        networks: MotionNetworks,
+        face_model: FaceModel,
+        device: str = "auto",
+        refiner: Refiner | None = None,
+        quality: str = "full",
     ) -> None:
+        self.quality = quality
         self.device, self.device_report = choose_device(device)
         self.networks = networks.eval().requires_grad_(False)
         self.face_model = face_model
@@ -101,6 +113,7 @@ class AvatarEngine:
         self.track = Tracker(face_model)
         self.last_timings: dict[str, float] = {}
         self.last_activations: NDArray[np.float32] = np.zeros(networks.activation_count, np.float32)
+        self.last_gaussians = 0
         self.last_encode_timings: dict[str, float] = {}
         self._refiner = refiner
         self._neutral = NeutralEstimator(face_model)
@@ -111,25 +124,48 @@ class AvatarEngine:
 
     @classmethod
     def from_pretrained(
-        cls, weights: str | os.PathLike[str] = "weights", device: str = "auto", encoder: str = DEFAULT_ENCODER
+        cls,
+        weights: str | os.PathLike[str] = "weights",
+        device: str = "auto",
+        *,
+        encoder: str = DEFAULT_ENCODER,
+        quality: str = "full",
     ) -> AvatarEngine:
         """An engine with the weights of a folder; a relative folder is also looked for beside the package.
 
         Args:
             device: "auto", "cpu" or "cuda".
             encoder: "learned" builds what the photo hides with the trained encoder, "lift" by geometry alone.
+            quality: see `quality`.
 
         Raises:
             WeightsError: a weights file is missing or damaged.
             DeviceError: ``device`` is unknown or not there.
-            ValueError: ``encoder`` is neither of the two.
+            ValueError: ``encoder`` or ``quality`` is none of those there are.
         """
         if encoder not in ENCODERS:
             raise ValueError(f"encoder must be one of {', '.join(ENCODERS)}, got {encoder!r}")
         folder = cls.weights_folder(weights)
         networks, face_model = cls.tracking_weights(folder)
         refiner = LearnedEncoder.load(folder / ENCODER_FILE, face_model.mean) if encoder == "learned" else None
-        return cls(networks, face_model, device, refiner)
+        return cls(networks, face_model, device, refiner, quality)
+
+    @property
+    def quality(self) -> str:
+        """How many of an avatar's Gaussians are animated and drawn: "full", "balanced" or "fast", see
+        `avatar_core.simplify`. Avatars themselves, and what is saved of them, stay full. A change takes effect with the
+        next picture, which it delays by some tenths of a second.
+
+        Raises:
+            ValueError: set to a level that is not one of `qualities`.
+        """
+        return self._quality
+
+    @quality.setter
+    def quality(self, quality: str) -> None:
+        if quality not in self.qualities:
+            raise ValueError(f"quality must be one of {', '.join(self.qualities)}, got {quality!r}")
+        self._quality = quality
 
     @staticmethod
     def weights_folder(weights: str | os.PathLike[str]) -> Path:
@@ -220,7 +256,7 @@ class AvatarEngine:
         return self._stage(avatar).retargeter.activations(motion)
 
     def gaussians(self, avatar: Avatar, motion: Motion | None = None) -> Gaussians:
-        """The animated set, in a buffer of its own."""
+        """The animated set at the engine's quality, in a buffer of its own."""
         with self._compute:
             animated = self._animate(self._stage(avatar), motion)
             return Gaussians(animated.planar.clone())
@@ -255,6 +291,7 @@ class AvatarEngine:
             drawn = time.perf_counter()
             picture = composite(rgba, ground)
             done = time.perf_counter()
+        self.last_gaussians = len(animated)
         self.last_timings = {
             "animate": 1e3 * (moved - start),
             "rasterise": 1e3 * (drawn - moved),
@@ -321,8 +358,8 @@ class AvatarEngine:
         )
         return avatar, retargeter
 
-    def _make_animator(self, avatar: Avatar) -> FrameAnimator:
-        return Animator(avatar, self.networks, self.device)
+    def _make_animator(self, avatar: Avatar, quality: str) -> FrameAnimator:
+        return Animator(simplify(avatar, quality), self.networks, self.device)
 
     def _describe(self, lifted: LiftResult) -> tuple[Tensor, Tensor]:
         """f and m (N, 48), rounded to what an avatar file keeps; zero for Gaussians that no expression moves."""
@@ -347,22 +384,27 @@ class AvatarEngine:
             raise AvatarFileError(f"{path}: made with the paper's networks. Start with --model paper, or encode again.")
 
     def _stage(self, avatar: Avatar, retargeter: Retargeter | None = None) -> _Stage:
-        """The stage of ``avatar``, made when it is not among those used last."""
+        """The stage of ``avatar`` at the present quality, made when it is not among those used last.
+
+        Making one takes some tenths of a second; the avatar on screen moves on while `encode` does.
+        """
+        quality = self.quality
         with self._compute:
-            stage = next((stage for stage in self._stages if stage.avatar is avatar), None)
-            if stage is None:
-                if retargeter is None:
-                    retargeter = Retargeter(
-                        self.solver,
-                        self.face_model.mean,
-                        avatar.neutral_landmarks,
-                        avatar.canonical_landmarks(),
-                        avatar.source_activations,
-                    )
-                stage = _Stage(avatar, self._make_animator(avatar), retargeter, {})
+            stage = next((old for old in self._stages if old.avatar is avatar and old.quality == quality), None)
+        if stage is None:
+            if retargeter is None:
+                retargeter = Retargeter(
+                    self.solver,
+                    self.face_model.mean,
+                    avatar.neutral_landmarks,
+                    avatar.canonical_landmarks(),
+                    avatar.source_activations,
+                )
+            stage = _Stage(avatar, quality, self._make_animator(avatar, quality), retargeter, {})
+        with self._compute:
             others = [other for other in self._stages if other is not stage]
             self._stages = [stage, *others][:MAX_STAGES]
-            return stage
+        return stage
 
     def _background(self, stage: _Stage, background: Background, size: int) -> NDArray[np.uint8] | tuple[int, int, int]:
         if isinstance(background, str):

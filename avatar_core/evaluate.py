@@ -119,12 +119,14 @@ def main() -> None:
         unknown = sorted(set(encoders) - set(ENCODERS))
         if unknown:
             parser.error(f"--compare: unknown encoder {unknown[0]!r}; known are {', '.join(ENCODERS)}")
-        engines = {name: AvatarEngine.from_pretrained(arguments.weights, arguments.device, name) for name in encoders}
+        engines = {
+            name: AvatarEngine.from_pretrained(arguments.weights, arguments.device, encoder=name) for name in encoders
+        }
         table = compare(engines, photos, clips, arguments.views, arguments.out, arguments.frames)
         print(table.text())
         (arguments.out / "comparison.json").write_text(json.dumps(table.rows, indent=1))
         return
-    engine = AvatarEngine.from_pretrained(arguments.weights, arguments.device, arguments.encoder)
+    engine = AvatarEngine.from_pretrained(arguments.weights, arguments.device, encoder=arguments.encoder)
     report: dict[str, object] = {"device": engine.device_report}
 
     reconstructions = _evaluate_photos(engine, photos, arguments.out)

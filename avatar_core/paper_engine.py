@@ -1,6 +1,6 @@
 """The engine with the paper's own networks: same avatars, cameras, rasterisers and frame loop.
 
-    engine = PaperEngine.from_pretrained(checkpoint="weights/paper.safetensors")
+    engine = PaperEngine.from_checkpoint("weights/paper.safetensors")
 
 Only three things differ from `AvatarEngine`: how a photo becomes an avatar (encoder E), what drives it (a visual motion
 code), and what a raw attribute means (`avatar_core.models.paper.activation`). The named activations of `AvatarEngine`
@@ -43,7 +43,9 @@ _LOGIT_MARGIN = 1e-6
 
 
 class PaperEngine(AvatarEngine):
-    """`AvatarEngine` on the paper's networks."""
+    """`AvatarEngine` on the paper's networks, which decode every Gaussian afresh: there is no level but "full"."""
+
+    qualities = ("full",)
 
     def __init__(
         self, networks: MotionNetworks, face_model: FaceModel, paper: PaperNetworks, device: str = "auto"
@@ -54,18 +56,18 @@ class PaperEngine(AvatarEngine):
         self._cropper: FaceCropper | None = None
 
     @classmethod
-    def from_pretrained(
+    def from_checkpoint(
         cls,
+        checkpoint: str | os.PathLike[str] | None = None,
         weights: str | os.PathLike[str] = "weights",
         device: str = "auto",
-        checkpoint: str | os.PathLike[str] | None = None,
     ) -> PaperEngine:
         """An engine with the paper's weights of ``checkpoint`` and the tracking weights of the folder ``weights``.
 
         Args:
-            device: "auto", "cpu" or "cuda".
             checkpoint: an imported file (.safetensors) or the public checkpoint; None looks for paper.safetensors in
                 ``weights``.
+            device: "auto", "cpu" or "cuda".
 
         Raises:
             WeightsError: a file is missing, damaged, or of another architecture.
@@ -133,7 +135,7 @@ class PaperEngine(AvatarEngine):
         )
         return avatar, retargeter
 
-    def _make_animator(self, avatar: Avatar) -> FrameAnimator:
+    def _make_animator(self, avatar: Avatar, quality: str) -> FrameAnimator:
         return PaperAnimator(avatar, self.runtime.networks, self.device)
 
     def _control(self, avatar: Avatar, motion: Motion | None) -> NDArray[np.float32]:

@@ -19,6 +19,7 @@ from app.session_types import DriverKind
 from avatar_core.errors import UnreadableImageError
 from avatar_core.image_io import load_image
 
+VIDEO_SUFFIXES = (".mp4", ".mov", ".mkv", ".webm", ".avi", ".m4v", ".mpg", ".mpeg")
 IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff"})
 
 _FALLBACK_FPS = 25.0  # for a file that does not state a believable rate
@@ -144,7 +145,7 @@ class ImageClip:
 
     def rewind(self) -> None:
         try:
-            entries = sorted(self._path.iterdir(), key=_natural) if self._path.is_dir() else [self._path]
+            entries = sorted(self._path.iterdir(), key=natural_order) if self._path.is_dir() else [self._path]
             self._files = [entry for entry in entries if entry.suffix.lower() in IMAGE_SUFFIXES and entry.is_file()]
         except OSError as error:
             reason = error.strerror
@@ -211,7 +212,7 @@ def clip_frames(clip: Clip) -> Iterator[NDArray[np.uint8]]:
         clip.close()
 
 
-def _natural(path: Path) -> list[tuple[int, int, str]]:
+def natural_order(path: Path) -> list[tuple[int, int, str]]:
     """Sort key that puts frame2 before frame10."""
     parts = re.split(r"(\d+)", path.name.lower())
     return [(0, int(part), "") if part.isdecimal() else (1, 0, part) for part in parts]

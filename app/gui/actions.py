@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 import dearpygui.dearpygui as dpg
 
+from app.capture.clips import VIDEO_SUFFIXES
 from app.gui.dialogs import FileDialogs, Question
 from app.gui.output_names import OutputNames
-from app.gui.paths import VIDEO_SUFFIXES, drives, parse_paths
+from app.gui.paths import drives, parse_paths
 from app.session_types import Notice, NoticeLevel, ViewState
 from app.source import AVATAR_SUFFIX
 from app.user_paths import expand

@@ -13,7 +13,7 @@ PANEL_PADDING = 13  # inside a panel on each side, with its border
 
 _THUMBNAIL = (84, 236)  # smallest and largest height
 _DROP_ZONE = (60, 96)
-_SOURCE_REST = 302  # height of everything else in the source panel
+_SOURCE_REST = 338  # height of everything else in the source panel
 _PREVIEW = (96, 206)
 _DRIVER_REST = 273  # height of everything else in the driver panel
 _PERFORMANCE_REST = 214  # height of the performance panel without its plot

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 import dearpygui.dearpygui as dpg
 import numpy as np
@@ -15,14 +16,17 @@ from app.gui.paths import parse_paths
 from app.gui.picture import framed
 from app.gui.texture import add_still
 from app.gui.theme import ACCENT, CLEAR, FIELD, TEXT, TEXT_DIM, TEXT_FAINT, Look, with_alpha
-from app.gui.widgets import Fact, caption, draw_dashed_rectangle, draw_text, tooltip
-from app.session_types import Status
+from app.gui.widgets import LABEL_COLUMN, Fact, caption, draw_dashed_rectangle, draw_text, tooltip
+from app.session_types import Controls, Status
+
+_QUALITIES = {"full": "Full", "balanced": "Balanced", "fast": "Fast"}
 
 
 class SourcePanel:
     """Builds itself into the current container; `resize` and `update` keep it current."""
 
-    def __init__(self, look: Look, registry: int, actions: Actions) -> None:
+    def __init__(self, look: Look, registry: int, actions: Actions, qualities: Sequence[str]) -> None:
+        self._qualities = qualities
         self._look, self._registry, self._actions = look, registry, actions
         self._width = look.px(layout.SOURCE_WIDTH - 2 * layout.PANEL_PADDING)
         self._texture: int | None = None
@@ -45,6 +49,7 @@ class SourcePanel:
             dpg.add_spacer(height=look.px(2))
             caption(look, "Avatar")
             self._facts = {name: Fact(look, name, self._width) for name in ("Name", "Gaussians", "Built in", "Device")}
+            self._quality = self._add_quality()
             dpg.add_spacer(height=look.px(2))
             third = (self._width - 2 * look.px(8)) // 3
             with dpg.group(horizontal=True):
@@ -71,7 +76,8 @@ class SourcePanel:
         self._draw_thumbnail()
         self._draw_drop_zone()
 
-    def update(self, status: Status) -> None:
+    def update(self, status: Status, controls: Controls) -> None:
+        dpg.set_value(self._quality, _QUALITIES[controls.quality])
         if status.thumbnail_sequence != self._shown_sequence:
             self._shown_sequence = status.thumbnail_sequence
             self._thumbnail = status.source_thumbnail
@@ -84,6 +90,25 @@ class SourcePanel:
         if hovered != self._drop_hovered:
             self._drop_hovered = hovered
             self._draw_drop_zone()
+
+    def _add_quality(self) -> int:
+        look = self._look
+        with dpg.group(horizontal=True) as row:
+            dpg.add_text("Quality", color=TEXT_DIM)
+            choice = int(
+                dpg.add_combo(
+                    [_QUALITIES[name] for name in self._qualities],
+                    width=self._width - look.px(LABEL_COLUMN),
+                    indent=look.px(LABEL_COLUMN),
+                    enabled=len(self._qualities) > 1,
+                    callback=lambda _s, label: self._choose_quality(label),
+                )
+            )
+        tooltip(look, int(row), "How many Gaussians move and are drawn: fewer is faster. Saved avatars stay full.")
+        return choice
+
+    def _choose_quality(self, label: str) -> None:
+        self._actions.control(quality=next(name for name, text in _QUALITIES.items() if text == label))
 
     def _entered(self, _sender: int, text: str) -> None:
         paths = parse_paths(text)

@@ -122,7 +122,7 @@ class Window:
         with dpg.window(no_scrollbar=True, no_scroll_with_mouse=True) as main:
             self._header = Header(look, actions)
             with dpg.group(horizontal=True, horizontal_spacing=look.px(layout.MARGIN)):
-                self._source = SourcePanel(look, registry, actions)
+                self._source = SourcePanel(look, registry, actions, session.qualities)
                 self._viewport = Viewport(look, registry, session, lambda: self._dialogs.own_dialog_open)
                 with dpg.group() as right:
                     self._driver = DriverPanel(look, registry, actions, session)
@@ -224,7 +224,7 @@ class Window:
             controls = self._session.controls
             if self._panels_shown:
                 self._header.update(self._status, controls)
-                self._source.update(self._status)
+                self._source.update(self._status, controls)
                 self._driver.update(self._status, controls)
                 self._performance.update(self._status)
                 self._status_bar.update(self._status)

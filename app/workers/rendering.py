@@ -77,6 +77,7 @@ class RenderingWorker(Worker):
         self.rate = RateMeter()
         self.face: FaceState = "none"
         self.loaded: LoadedAvatar | None = None
+        self.gaussian_count = 0  # of the avatar on screen, at the quality it is drawn with
         self._engine = engine
         self._motions = motions
         self._driver = driver
@@ -162,9 +163,11 @@ class RenderingWorker(Worker):
         controls, view = wanted.controls, wanted.view
         motion = wanted.shown_motion()
         camera = Camera.orbit(view.yaw, view.pitch, view.radius, target=view.target)
+        self._engine.quality = controls.quality
         rgb = self._engine.render(
             wanted.loaded.avatar, motion, camera, size=controls.size, background=controls.background
         )
+        self.gaussian_count = self._engine.last_gaussians
         for stage in RENDER_STAGES:
             self._stages.add(stage, self._engine.last_timings.get(stage, 0.0))
         now = time.monotonic()

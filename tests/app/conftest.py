@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import subprocess
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -12,7 +16,36 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from tests.conftest import REPOSITORY
+
 FPS = 25
+
+
+def _heed_ctrl_c() -> None:
+    """A shell that runs the tests in the background has its children ignore Ctrl-C; a user's shell has not."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def start(*arguments: str, **environment: str) -> subprocess.Popen[str]:
+    """The program without a display, at the head of a process group of its own."""
+    settings = {name: value for name, value in os.environ.items() if name not in ("DISPLAY", "WAYLAND_DISPLAY")}
+    return subprocess.Popen(
+        [sys.executable, str(REPOSITORY / "run_demo.py"), *arguments],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=settings | environment,
+        preexec_fn=_heed_ctrl_c if os.name == "posix" else None, start_new_session=True,
+    )  # fmt: skip
+
+
+def read_video(path: Path) -> tuple[list[NDArray[np.uint8]], float]:
+    """Frames (BGR) and frames per second."""
+    capture = cv2.VideoCapture(str(path))
+    fps = capture.get(cv2.CAP_PROP_FPS)
+    frames = []
+    while True:
+        ok, frame = capture.read()
+        if not ok:
+            return frames, fps
+        frames.append(np.asarray(frame, np.uint8))
 
 
 def wait_until(condition: Callable[[], bool], seconds: float = 60.0) -> bool:

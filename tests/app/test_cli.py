@@ -22,6 +22,8 @@ def complaint(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
         (["--size", "3"], "between 64 and 2048"),
         (["--device", "tpu"], "--device"),
         (["--driver"], "--driver"),
+        (["--quality", "best"], "--quality"),
+        (["--headless", "--quality", "fast", "--model", "paper"], "--quality fast is not there with --model paper"),
         (["--background", "plaid"], "'plaid' is no background"),
         (["--config", "missing.yaml"], "missing.yaml"),
         (["--out", "x.mp4"], "--out can be used together with --headless only"),
@@ -73,6 +75,6 @@ def test_help_names_every_argument_of_the_documentation(capsys: pytest.CaptureFi
     text = capsys.readouterr().out
     for name in (
         "source", "driver", "device", "headless", "out", "yaw", "pitch", "turntable", "size", "background", "report",
-        "seconds", "frames", "config", "list-cameras", "no-mark",
+        "seconds", "frames", "config", "list-cameras", "no-mark", "quality",
     ):  # fmt: skip
         assert f"--{name}" in text

@@ -39,6 +39,7 @@ def test_every_default_is_a_value_that_may_be_written() -> None:
         ("recording: {fps: .nan}", "'recording.fps'"),
         ("controls: {mirror: 1}", "'controls.mirror' must be true or false"),
         ("device: tpu", "auto, cpu, cuda"),
+        ("quality: best", "full, balanced, fast"),
         ("capture: 7", "'capture'"),
         ("- size", "not a list"),
         ("size: [1", "line 1"),

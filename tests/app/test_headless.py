@@ -1,9 +1,7 @@
 """The headless command as a user starts it, and what it leaves behind."""
 
 import json
-import os
 import signal
-import subprocess
 import sys
 import time
 from pathlib import Path
@@ -14,41 +12,14 @@ import pytest
 from numpy.typing import NDArray
 
 from app.cli import main
-from tests.app.conftest import grey_frames, wait_until, write_video
-
-REPOSITORY = Path(__file__).resolve().parents[2]
-
-
-def _heed_ctrl_c() -> None:
-    """A shell that runs the tests in the background has its children ignore Ctrl-C; a user's shell has not."""
-    signal.signal(signal.SIGINT, signal.default_int_handler)
-
-
-def start(*arguments: str, **environment: str) -> "subprocess.Popen[str]":
-    settings = {name: value for name, value in os.environ.items() if name not in ("DISPLAY", "WAYLAND_DISPLAY")}
-    return subprocess.Popen(
-        [sys.executable, str(REPOSITORY / "run_demo.py"), *arguments],
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=settings | environment,
-        preexec_fn=_heed_ctrl_c if os.name == "posix" else None,
-    )  # fmt: skip
-
-
-def read_video(path: Path) -> tuple[list[NDArray[np.uint8]], float]:
-    capture = cv2.VideoCapture(str(path))
-    fps = capture.get(cv2.CAP_PROP_FPS)
-    frames = []
-    while True:
-        ok, frame = capture.read()
-        if not ok:
-            return frames, fps
-        frames.append(np.asarray(frame, np.uint8))
+from tests.app.conftest import grey_frames, read_video, start, wait_until, write_video
 
 
 def test_a_video_drives_the_photo_from_the_command_line(tmp_path: Path, photo: Path, face_video: Path) -> None:
     out, report = tmp_path / "out.mp4", tmp_path / "report.json"
     process = start(
         "--headless", "--source", str(photo), "--driver", str(face_video), "--out", str(out),
-        "--size", "256", "--background", "#204060", "--yaw", "10", "--report", str(report),
+        "--size", "256", "--background", "#204060", "--yaw", "10", "--quality", "fast", "--report", str(report),
     )  # fmt: skip
     _, errors = process.communicate(timeout=300)
     assert process.returncode == 0, errors
@@ -64,7 +35,8 @@ def test_a_video_drives_the_photo_from_the_command_line(tmp_path: Path, photo: P
     assert figures["frames"] == 50
     assert figures["frames_without_face"] == 0
     assert figures["gaussians"] > 100_000
-    assert figures["size"] == 256
+    assert figures["gaussians_drawn"] < 0.6 * figures["gaussians"]
+    assert (figures["size"], figures["quality"]) == (256, "fast")
     for stage in ("read", "track", "animate", "rasterise", "compose", "write"):
         assert 0 <= figures["milliseconds"][stage]["median"] <= figures["milliseconds"][stage]["p95"]
     assert sorted(path.name for path in tmp_path.iterdir()) == ["out.mp4", "report.json"]

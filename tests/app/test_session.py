@@ -203,6 +203,15 @@ def test_size_and_background_follow_the_controls(open_session: Open, photo: Path
     assert np.abs(window.frame.rgb[2, 2].astype(int) - (255, 0, 0)).max() <= 2
 
 
+def test_quality_lightens_what_is_shown(open_session: Open, photo: Path) -> None:
+    window = open_session("performance", photo)
+    assert window.until(lambda: window.status.gaussian_count > 100_000)
+    assert window.session.qualities == ("full", "balanced", "fast")
+    window.session.set_controls(dataclasses.replace(window.session.controls, quality="fast"))
+    assert window.until(lambda: 0 < window.status.gaussian_count < 100_000)
+    window.next_frame()
+
+
 def test_an_avatar_is_saved_and_opened_again(open_session: Open, photo: Path, tmp_path: Path) -> None:
     window = open_session("performance", photo)
     path = tmp_path / "me.safetensors"

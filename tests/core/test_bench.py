@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import json
 
-import numpy as np
 import pytest
 
 from avatar_core import bench
-from avatar_core.avatar import Avatar
 
 
 def test_the_report_holds_every_figure_with_its_conditions(tmp_path, capsys):
@@ -25,8 +23,15 @@ def test_the_report_holds_every_figure_with_its_conditions(tmp_path, capsys):
     assert report["frames_per_second"] == pytest.approx(1e3 / stages["total"], rel=0.01)
     assert report["track_ms"] > 0
     assert report["encode_s"] > 0
+    assert report["threads"] >= 1 and report["torch_threads"] >= 1
+    full, balanced, fast = report["qualities"]
+    assert (full["median_ms"], full["gaussians"]) == (report["median_ms"], 5000)
+    assert fast["gaussians"] <= balanced["gaussians"] <= 5000
+    for row in (balanced, fast):
+        assert row["psnr"]["worst"] <= row["psnr"]["mean"]
     printed = capsys.readouterr().out
     assert "5000 Gaussians, 64 x 64 px" in printed
+    assert "balanced" in printed and "Threads: " in printed
     assert list(tmp_path.iterdir()) == [target]
 
 
@@ -34,17 +39,3 @@ def test_a_missing_photo_is_named_without_a_traceback(tmp_path, capsys):
     missing = tmp_path / "nobody.jpg"
     assert bench.main(["--device", "cpu", "--no-startup", "--photo", str(missing)]) == 1
     assert "nobody.jpg" in capsys.readouterr().err
-
-
-@pytest.mark.parametrize("count", [1, 1000])
-def test_an_avatar_is_thinned_to_the_wanted_count(avatar: Avatar, count):
-    thinned = bench.with_count(avatar, count)
-    assert len(thinned) == count
-    assert thinned.f.shape == thinned.m.shape == (count, 48)
-    assert thinned.neck_weight.shape == thinned.part.shape == (count,)
-
-
-def test_an_avatar_can_be_repeated_beyond_its_own_count(avatar: Avatar):
-    repeated = bench.with_count(avatar, len(avatar) + 100)
-    assert len(repeated) == len(avatar) + 100
-    np.testing.assert_array_equal(repeated.rest[:, -1], avatar.rest[:, -1])

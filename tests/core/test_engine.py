@@ -75,6 +75,26 @@ def test_the_tracked_photo_itself_hardly_moves_the_avatar(
     assert np.abs(rest.astype(int) - shown).mean() < 3.0
 
 
+def test_quality_lightens_what_is_drawn_and_not_what_is_saved(
+    engine: AvatarEngine, avatar: Avatar, tmp_path: Path
+) -> None:
+    whole = engine.render(avatar, None)
+    assert engine.last_gaussians == len(avatar)
+    try:
+        engine.quality = "fast"
+        light = engine.render(avatar, None)
+        assert engine.last_gaussians == len(engine.gaussians(avatar)) < 0.6 * len(avatar)
+        assert 0 < np.abs(whole.astype(int) - light).mean() < 3.0
+        avatar.save(tmp_path / "avatar.safetensors")
+        assert len(engine.load_avatar(tmp_path / "avatar.safetensors")) == len(avatar)
+        with pytest.raises(ValueError, match="balanced"):
+            engine.quality = "best"
+        assert engine.quality == "fast"
+    finally:
+        engine.quality = "full"
+    assert np.array_equal(engine.render(avatar, None), whole)
+
+
 def test_backgrounds(engine: AvatarEngine, avatar: Avatar) -> None:
     green = engine.render(avatar, None, size=128, background=(0, 255, 0))
     assert tuple(green[2, 2]) == (0, 255, 0)

@@ -55,7 +55,7 @@ def centred(imported: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def paper_engine(centred: Path) -> Iterator[PaperEngine]:
-    made = PaperEngine.from_pretrained(WEIGHTS, "cpu", centred)
+    made = PaperEngine.from_checkpoint(centred, WEIGHTS, "cpu")
     yield made
     made.close()
 

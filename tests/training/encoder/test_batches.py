@@ -87,7 +87,8 @@ def test_a_short_training_lowers_the_loss_and_writes_weights(
 ) -> None:
     words = [
         f"samples={samples}", f"out={tmp_path / 'encoder.safetensors'}", f"loop.folder={tmp_path / 'run'}",
-        "batch_size=2", "loop.steps=12", "loop.warm_up_steps=2", "loop.save_every=6", "loop.picture_every=12", "loop.log_every=2",
+        "batch_size=2",
+        "loop.steps=12", "loop.warm_up_steps=2", "loop.save_every=6", "loop.picture_every=12", "loop.log_every=2",
         "loop.accelerator=cpu", "loop.devices=1", "loop.learning_rate=2e-3", "loop.average_decay=0.5",
     ]  # fmt: skip
     assert train.main(words) == 0

@@ -1,0 +1,1 @@
+"""Many photos times many clips, one video for each pair, by several processes or a Ray cluster."""
