@@ -158,7 +158,7 @@ def merge(given: argparse.Namespace) -> AppConfig:
         ConfigError: a value is wrong.
     """
     config = load_config(given.config) if given.config else AppConfig()
-    names = "source driver device weights model checkpoint encoder quality size background".split()
+    names = ["source", "driver", "device", "weights", "model", "checkpoint", "encoder", "quality", "size", "background"]
     values = {name: getattr(given, name) for name in names if getattr(given, name) is not None}
     if given.no_mark:
         values["synthetic_mark"] = False
