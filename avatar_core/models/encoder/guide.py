@@ -20,6 +20,9 @@ GUIDE_SIZE = CANVAS_SIZE // 4
 GUIDE_CHANNELS = 12
 COLOUR_SIZE = CANVAS_SIZE // 2
 FACE_MARGIN = 0.18  # inter-ocular distances inside the mesh over which corrections fade out
+SIDE_HAIR, CROWN = 0.1, 0.5
+"""Canonical y: hair that hangs beside the face joins it and stays where the lift puts it; above, the head's own shape
+is believed."""
 _FARTHEST = 3.0  # canonical units
 
 
@@ -82,6 +85,9 @@ def build_guide(relief: Relief) -> Guide:
 def with_correction(relief: Relief, correction: NDArray[np.float32]) -> Relief:
     """``relief`` with the head's heights changed by ``correction`` (160, 160), inter-ocular distances."""
     size = (CANVAS_SIZE, CANVAS_SIZE)
-    full = cv2.resize(correction, size, interpolation=cv2.INTER_CUBIC) * correctable(relief)
+    x, y = pixel_grid()
+    canonical = relief.face.to_head.invert(unproject(x, y, relief.surfaces.head))
+    above = smoothstep((canonical[..., 1] - SIDE_HAIR) / (CROWN - SIDE_HAIR))
+    full = cv2.resize(correction, size, interpolation=cv2.INTER_CUBIC) * correctable(relief) * above
     head = relief.surfaces.head + np.float32(relief.face.eye_distance) * full
     return replace(relief, surfaces=replace(relief.surfaces, head=head.astype(np.float32)))

@@ -18,22 +18,27 @@ from avatar_core.avatar import PART_NAMES
 from avatar_core.camera import DEFAULT_RADIUS
 from avatar_core.lift.coordinates import HAIR_DISTANCE, head_expression_weight, head_part, neck_weight
 from avatar_core.lift.layer import Layer, frames
+from avatar_core.lift.maps import smoothstep
 from avatar_core.lift.relief import Refinement, Relief
 from avatar_core.models.encoder.appearance import blend_sources
 from avatar_core.models.encoder.guide import Guide, build_guide, with_correction
-from avatar_core.models.encoder.layout import CENTRE, COLUMNS, ROWS, locate, rays, usable
+from avatar_core.models.encoder.layout import CENTRE, COLUMNS, ROWS, cell_azimuth, locate, rays, usable
 from avatar_core.models.encoder.network import EncoderNetwork, Prediction
 from avatar_core.tracking.topology import MESH_COUNT
 
-FINE = 2
-"""Samples per cell, both ways."""
+LARGE_PERSON = 185_000
+"""Pixels of the canvas: a person who covers more has Gaussians enough, and one per cell of the template must do; else
+there are two, both ways."""
 PRESENT = 0.4
 BURIED = 0.012
 """Canonical units that the template lies under what the photo shows, where both are."""
-OUTGROWN = 1.15
-"""Far-side samples up to this multiple of the template's radius are replaced by it; long hair beyond stays."""
+OUTGROWN = 1.5
+"""Far-side samples up to this multiple of the template's radius are replaced by it; shoulders beyond stay."""
 OBLIQUE = 0.2
 """Cosine to the view below which the photo's skin gives way to the template."""
+NAPE, NAPE_AZIMUTH, NAPE_BLUR = (-0.9, -0.1), 70.0, 21
+"""Canonical heights and degrees from the face's middle where a template that is present means a bare nape; columns."""
+BARE_FROM, BARE_FULLY = 0.3, 0.6
 HEAD_NECK = PART_NAMES.index("head_neck")
 
 
@@ -64,7 +69,7 @@ class LearnedEncoder:
         guide = build_guide(relief)
         similarity = torch.from_numpy(guide.canonical_to_head).float()[None]
         prediction = self.network(torch.from_numpy(guide.maps)[None], similarity)
-        presence = prediction.presence[0].numpy() * usable()
+        presence = _without_hanging_hair(prediction.presence[0].numpy() * usable())
         layer = self._sheet(prediction, torch.from_numpy(presence), guide, relief)
         radius = prediction.radius[0].numpy()
 
@@ -85,18 +90,18 @@ class LearnedEncoder:
 
     def _sheet(self, prediction: Prediction, presence: Tensor, guide: Guide, relief: Relief) -> Layer:
         """The template's samples where it is present."""
-        rows, columns = FINE * ROWS, FINE * COLUMNS
-        origin, direction = (torch.from_numpy(values).float() for values in rays(rows, columns))
-        radius = _finer(prediction.radius[0, None])[0]
-        present = _finer(presence[None])[0]
+        fine = 1 if (relief.matte.alpha > 0.5).sum() > LARGE_PERSON else 2
+        origin, direction = (torch.from_numpy(values).float() for values in rays(fine * ROWS, fine * COLUMNS))
+        radius = _finer(prediction.radius[0, None], fine)[0]
+        present = _finer(presence[None], fine)[0]
         points = (origin + direction * radius[..., None])[None]
         similarity = torch.from_numpy(guide.canonical_to_head).float()[None]
         front, back, coverage = (
             torch.from_numpy(np.ascontiguousarray(np.moveaxis(values, -1, 0)))[None]
             for values in (guide.front, guide.back, guide.coverage[..., None])
         )
-        base = _finer(prediction.colour[0].movedim(-1, 0)).movedim(0, -1)[None]
-        gates = _finer(prediction.gates[0].movedim(-1, 0)).movedim(0, -1)[None]
+        base = _finer(prediction.colour[0].movedim(-1, 0), fine).movedim(0, -1)[None]
+        gates = _finer(prediction.gates[0].movedim(-1, 0), fine).movedim(0, -1)[None]
         colour = blend_sources(points, direction, similarity, front, back, coverage, base, gates)[0].numpy()
         return self._cut(points[0].numpy(), present.numpy(), colour, relief)
 
@@ -133,6 +138,19 @@ class LearnedEncoder:
         return np.minimum(away, 2 * HAIR_DISTANCE).astype(np.float32)
 
 
+def _without_hanging_hair(presence: NDArray[np.floating]) -> NDArray[np.float32]:
+    """``presence`` (80, 120) without the columns whose nape lies beneath hanging hair: there the lift's far side, which
+    follows the hair's outline, stays whole, for a template that ends in the middle of the hair would show as a step."""
+    origin, _ = rays()
+    level = origin[:, 0, 1]
+    nape = presence[(level < NAPE[1]) & (level > NAPE[0])].mean(0)
+    behind = np.abs(cell_azimuth()) > NAPE_AZIMUTH
+    nape = np.interp(np.arange(COLUMNS), np.flatnonzero(behind), nape[behind])
+    ring = np.tile(nape, 3)
+    bare = np.convolve(ring, np.ones(NAPE_BLUR) / NAPE_BLUR, mode="same")[COLUMNS : 2 * COLUMNS]
+    return np.asarray(presence * smoothstep((bare - BARE_FROM) / (BARE_FULLY - BARE_FROM)), np.float32)
+
+
 def _inside_present(
     canonical: NDArray[np.floating], radius: NDArray[np.float32], presence: NDArray[np.floating]
 ) -> NDArray[np.bool_]:
@@ -144,11 +162,11 @@ def _inside_present(
     return inside & (presence[row, column] > PRESENT)
 
 
-def _finer(values: Tensor) -> Tensor:
-    """(K, 80, 120) -> (K, 160, 240) bilinear, closed round the head."""
+def _finer(values: Tensor, fine: int) -> Tensor:
+    """(K, R, C) -> (K, fine R, fine C) bilinear, closed round the head."""
     ring = functional.pad(values[None], (1, 1, 0, 0), mode="circular")
-    size = (FINE * values.shape[1], FINE * (values.shape[2] + 2))
-    return functional.interpolate(ring, size=size, mode="bilinear", align_corners=False)[0, :, :, FINE:-FINE]
+    size = (fine * values.shape[1], fine * (values.shape[2] + 2))
+    return functional.interpolate(ring, size=size, mode="bilinear", align_corners=False)[0, :, :, fine:-fine]
 
 
 def _thin_out(present: NDArray[np.bool_]) -> tuple[NDArray[np.bool_], NDArray[np.float32]]:
