@@ -16,6 +16,7 @@ from torch import Tensor
 
 from avatar_core.avatar import PART_NAMES
 from avatar_core.camera import DEFAULT_RADIUS
+from avatar_core.lift.canvas import CANVAS_SIZE, project
 from avatar_core.lift.coordinates import HAIR_DISTANCE, head_expression_weight, head_part, neck_weight
 from avatar_core.lift.layer import Layer, frames
 from avatar_core.lift.maps import smoothstep
@@ -36,8 +37,8 @@ OUTGROWN = 1.5
 """Far-side samples up to this multiple of the template's radius are replaced by it; shoulders beyond stay."""
 OBLIQUE = 0.2
 """Cosine to the view below which the photo's skin gives way to the template."""
-NAPE, NAPE_AZIMUTH, NAPE_BLUR = (-0.9, -0.1), 70.0, 21
-"""Canonical heights and degrees from the face's middle where a template that is present means a bare nape; columns."""
+BESIDE_NECK, BELOW_EAR = np.linspace(0.85, 1.1, 6), np.linspace(-1.05, -0.5, 8)
+"""Canonical |x| and y where a bare neck leaves the background to be seen and hanging hair does not."""
 BARE_FROM, BARE_FULLY = 0.3, 0.6
 HEAD_NECK = PART_NAMES.index("head_neck")
 
@@ -69,7 +70,7 @@ class LearnedEncoder:
         guide = build_guide(relief)
         similarity = torch.from_numpy(guide.canonical_to_head).float()[None]
         prediction = self.network(torch.from_numpy(guide.maps)[None], similarity)
-        presence = _without_hanging_hair(prediction.presence[0].numpy() * usable())
+        presence = prediction.presence[0].numpy() * usable() * _bare(relief)
         layer = self._sheet(prediction, torch.from_numpy(presence), guide, relief)
         radius = prediction.radius[0].numpy()
 
@@ -138,17 +139,24 @@ class LearnedEncoder:
         return np.minimum(away, 2 * HAIR_DISTANCE).astype(np.float32)
 
 
-def _without_hanging_hair(presence: NDArray[np.floating]) -> NDArray[np.float32]:
-    """``presence`` (80, 120) without the columns whose nape lies beneath hanging hair: there the lift's far side, which
-    follows the hair's outline, stays whole, for a template that ends in the middle of the hair would show as a step."""
-    origin, _ = rays()
-    level = origin[:, 0, 1]
-    nape = presence[(level < NAPE[1]) & (level > NAPE[0])].mean(0)
-    behind = np.abs(cell_azimuth()) > NAPE_AZIMUTH
-    nape = np.interp(np.arange(COLUMNS), np.flatnonzero(behind), nape[behind])
-    ring = np.tile(nape, 3)
-    bare = np.convolve(ring, np.ones(NAPE_BLUR) / NAPE_BLUR, mode="same")[COLUMNS : 2 * COLUMNS]
-    return np.asarray(presence * smoothstep((bare - BARE_FROM) / (BARE_FULLY - BARE_FROM)), np.float32)
+def _bare(relief: Relief) -> NDArray[np.float32]:
+    """(120,) 1 in the columns where nothing hangs beside the neck, 0 where hair does.
+
+    There the lift's far side, which follows the hair's outline, stays whole: a template that ended in the middle of the
+    hair would show as a step.
+    """
+    across, level = np.meshgrid(BESIDE_NECK, BELOW_EAR)
+    sides = []
+    for side in (-1.0, 1.0):
+        points = np.stack([side * across, level, np.full_like(across, CENTRE[2])], axis=-1).reshape(-1, 3)
+        place = project(relief.face.to_head.apply(points)).astype(int)
+        inside = ((place[:, :2] >= 0) & (place[:, :2] < CANVAS_SIZE)).all(1)
+        covered = relief.matte.alpha[place[inside, 1], place[inside, 0]]
+        sides.append(1 - float(covered.mean()) if len(covered) else 1.0)
+    azimuth = cell_azimuth()
+    left_to_right = np.where(np.abs(azimuth) < 90, azimuth, np.sign(azimuth) * (180 - np.abs(azimuth))) / 180 + 0.5
+    share = sides[0] + (sides[1] - sides[0]) * left_to_right
+    return smoothstep((share - BARE_FROM) / (BARE_FULLY - BARE_FROM))
 
 
 def _inside_present(
