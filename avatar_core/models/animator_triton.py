@@ -14,7 +14,7 @@ from torch import Tensor
 
 from avatar_core.avatar import Avatar
 from avatar_core.cuda_graph import CapturedWork
-from avatar_core.gaussians import COLOR, MEAN, OPACITY, QUATERNION, SCALE, Gaussians
+from avatar_core.gaussians import CHANNELS, COLOR, MEAN, OPACITY, QUATERNION, SCALE, Gaussians
 from avatar_core.models import animator_triton_kernels as kernels
 from avatar_core.models.animator_folding import FoldedNetworks
 from avatar_core.models.gaussian_decoder import RAW_CHANNELS
@@ -24,8 +24,6 @@ from avatar_core.models.networks import MotionNetworks
 from avatar_core.motion import HeadPose
 
 OUTPUT_SIZE = 16  # the 14 raw channels, filled up to what a matrix product takes
-MIN_CAPABILITY = (8, 0)  # Ampere: before it Triton has no matrix instructions, and plain torch is faster
-LARGEST_HALF = 3e4  # half of half precision's range
 
 _ROWS, _WARPS = 64, 4  # Gaussians of a program: sums of 64 x 96 stay in the registers of four warps
 _MODULATED_ROWS = 16  # outputs of the first layer that one program makes
@@ -46,15 +44,8 @@ class TritonAnimator:
     precision = "fp16"
 
     def __init__(self, avatar: Avatar, networks: MotionNetworks, device: torch.device) -> None:
-        """Prepare ``avatar``.
-
-        Raises:
-            OverflowError: the networks' weights exceed the range of half precision.
-        """
         source = np.asarray(avatar.source_activations, np.float32)
         folded = FoldedNetworks.of(networks, source, avatar.canonical_to_head)
-        if largest_operand(folded, networks.activation_upper.double().cpu().numpy()) > LARGEST_HALF:
-            raise OverflowError("the motion networks' weights exceed the range of half precision")
         self._device = device
         share = avatar.expression_weight.float().numpy()
         self.order = np.concatenate([np.flatnonzero(share > 0), np.flatnonzero(share <= 0)])
@@ -92,9 +83,10 @@ class TritonAnimator:
 
     def frame_bytes(self) -> int:
         """Device memory that one frame must read and write at least once."""
-        still_written = len(self._still) * self._still.shape[1] * self._still.element_size()
-        moving_written = RAW_CHANNELS * self.moving * self._planar.element_size()
-        return self.kept_bytes() - self._planar.numel() * self._planar.element_size() + still_written + moving_written
+        placed = len(range(*MEAN.indices(CHANNELS))) + len(range(*QUATERNION.indices(CHANNELS)))
+        written = CHANNELS * self.moving + placed * self._still.shape[1]
+        read = self.kept_bytes() - self._planar.numel() * self._planar.element_size()
+        return read + written * self._planar.element_size()
 
     def frame_operations(self) -> int:
         """Multiplications and additions of the networks' products in one frame."""
@@ -164,12 +156,3 @@ class TritonAnimator:
 
     def _place(self, values: NDArray[np.floating], dtype: torch.dtype = torch.float32) -> Tensor:
         return torch.from_numpy(np.ascontiguousarray(values)).to(self._device, dtype)
-
-
-def largest_operand(folded: FoldedNetworks, activation_upper: NDArray[np.floating]) -> float:
-    """A bound on the operands of the first two products for activations within ``activation_upper`` (A,)."""
-    scale_shift = np.abs(folded.modulation) @ activation_upper + np.abs(folded.modulation_bias)
-    first = np.abs(folded.inner) * scale_shift[:MOTION_SIZE]
-    bias = np.abs(folded.inner) @ scale_shift[MOTION_SIZE:] + np.abs(folded.inner_bias)
-    hidden = np.sqrt(MOTION_SIZE) * np.linalg.norm(first, axis=1) + bias + np.log(2.0)  # |LN(m)| is sqrt(48) at most
-    return float(max(first.max(), hidden.max(), np.abs(folded.second).max()))

@@ -1,42 +1,50 @@
-"""The CUDA rasteriser: a thin wrapper of gsplat, which is imported here and nowhere else.
+"""The gsplat rasteriser: a thin wrapper of gsplat, which is imported here and in training, and nowhere else.
 
-gsplat compiles its kernels when they are first used, which takes minutes without a prebuilt wheel.
+gsplat compiles its kernels when they are first used, which needs a CUDA toolkit and takes minutes, unless its wheel
+brings them.
 """
 
 from __future__ import annotations
+
+from importlib.metadata import version
 
 import torch
 from torch import Tensor
 
 from avatar_core.camera import Camera
 from avatar_core.errors import DeviceError
-from avatar_core.gaussians import Gaussians
+from avatar_core.gaussians import CHANNELS, OPACITY, QUATERNION, SCALE, Gaussians
 from avatar_core.rendering import records as rec
+
+_PROBE_SIDE = 16  # pixels
 
 
 class GsplatRasterizer:
     """Gaussian splatting on an NVIDIA GPU through gsplat (1.4 or later), classic mode."""
 
     def __init__(self, device: torch.device) -> None:
-        """Use ``device``, a CUDA device.
+        """Use ``device``, a CUDA device, and draw one Gaussian to learn whether gsplat works.
 
         Raises:
-            DeviceError: torch sees no such device, or gsplat is not installed or does not load.
+            DeviceError: gsplat is not installed, does not load, or does not draw.
         """
-        if not torch.cuda.is_available():
-            raise DeviceError(
-                "CUDA was asked for, but torch sees no usable GPU. Use --device cpu, or check the driver."
-            )
         try:
             from gsplat import rasterization
         except ImportError as error:
-            raise DeviceError(
-                f"CUDA was asked for, but gsplat cannot be imported ({error}). "
-                "Install it with: pip install 'instant-gaussian-avatar[cuda]', or use --device cpu."
-            ) from error
+            missing = isinstance(error, ModuleNotFoundError) and error.name == "gsplat"
+            raise DeviceError("gsplat is not installed" if missing else f"gsplat does not load: {error}") from error
         self._rasterization = rasterization
         self._device = device
-        self.name = f"gsplat on {torch.cuda.get_device_name(device)}"
+        probe = torch.zeros(CHANNELS, 1, device=device)
+        probe[SCALE], probe[QUATERNION.start], probe[OPACITY] = 0.1, 1.0, 0.9
+        try:
+            drawn = float(self.render(Gaussians(probe), Camera.orbit(), _PROBE_SIDE, _PROBE_SIDE).max())
+        except Exception as error:  # a compiler, a driver and a GPU take part: what they raise is theirs to choose
+            reason = str(error).strip().splitlines() or [type(error).__name__]
+            raise DeviceError(f"gsplat does not draw: {reason[0]}") from error
+        if not drawn > 0:
+            raise DeviceError("gsplat draws nothing")
+        self.name = f"gsplat {version('gsplat')}"
 
     @torch.inference_mode()
     def render(self, gaussians: Gaussians, camera: Camera, width: int, height: int) -> Tensor:

@@ -11,10 +11,12 @@ while the later passes run already, and draws again with a longer list where it 
 
 from __future__ import annotations
 
+import numpy as np
 import torch
 import triton
 from torch import Tensor
 
+from avatar_core.camera import Camera
 from avatar_core.cuda_graph import CapturedWork
 from avatar_core.rendering import triton_bin, triton_blend, triton_project
 from avatar_core.rendering.triton_project import RECORD_SIZE, TILE
@@ -38,7 +40,7 @@ class TritonFrame:
         self.count, self.width, self.height = count, width, height
         self.columns, self.rows = -(-width // TILE), -(-height // TILE)
         self.tiles = self.columns * self.rows
-        self.view = buffer(VIEW_SIZE)
+        self._view = buffer(VIEW_SIZE)
         self.image = buffer(height, width, 4)
         self._device = device
         self._planar = buffer(14, 0)
@@ -52,13 +54,26 @@ class TritonFrame:
         self._starts = buffer(self.tiles + 1, dtype=torch.int64)
         self._scan = CapturedWork(self._project_and_order, device)
         self._counted = torch.cuda.Event() if device.type == "cuda" else None
-        self._make_lists(0)
+        self.reserve(0)
 
-    def draw(self, planar: Tensor) -> Tensor:
-        """The picture (height, width, 4) of ``planar`` (14, count) from `view`; `image`, whose writing is enqueued."""
+    def aim(self, camera: Camera) -> None:
+        """Draw from ``camera`` from now on. The copy never waits: the pages it is sent from are pinned and not reused.
+
+        The kernels get three rows of world2cam, then focal lengths and principal point in pixels.
+        """
+        pixel = camera.pixel_intrinsics(self.width, self.height)
+        lens = [pixel[0, 0], pixel[1, 1], pixel[0, 2], pixel[1, 2]]
+        view = torch.from_numpy(np.concatenate([camera.world2cam[:3].reshape(-1), lens]).astype(np.float32))
+        self._view.copy_(view.pin_memory() if self._device.type == "cuda" else view, non_blocking=True)
+
+    def take(self, planar: Tensor) -> None:
+        """Draw ``planar`` (14, count) float32 from now on, as it is at that time."""
         if planar.data_ptr() != self._planar.data_ptr():
             self._scan = CapturedWork(self._project_and_order, self._device)
         self._planar = planar
+
+    def draw(self) -> Tensor:
+        """`image`, (height, width, 4), whose writing is enqueued."""
         self._scan()
         if self._counted is not None:
             self._counted.record()
@@ -70,8 +85,20 @@ class TritonFrame:
                 self._counted.synchronize()  # for the second pass alone: the others go on
             fits = 0 < self.capacity >= self.pairs
             if not fits or self.capacity > _SHRINK * (self.pairs + _SPARE):
-                self._make_lists(int(_ROOM * self.pairs) + _SPARE)
+                self.reserve(int(_ROOM * self.pairs) + _SPARE)
         return self.image
+
+    def reserve(self, capacity: int) -> None:
+        """Have lists for ``capacity`` pairs."""
+        self.capacity = capacity
+
+        def buffer(dtype: torch.dtype) -> Tensor:
+            return torch.empty(capacity, dtype=dtype, device=self._device)
+
+        self._pair_tiles, self._sorted_tiles = buffer(self._tile_type), buffer(self._tile_type)
+        self._pair_gaussians, self._sorted_gaussians = buffer(torch.int32), buffer(torch.int32)
+        self._permutation = buffer(torch.int64)
+        self._paint = CapturedWork(self._bin_and_blend, self._device)
 
     @property
     def pairs(self) -> int:
@@ -81,7 +108,7 @@ class TritonFrame:
     def project(self) -> None:
         """Enqueue the first pass."""
         triton_project.project[(triton.cdiv(self.count, _PROJECT_ROWS),)](
-            self._planar, self.view, self._records, self._depths, self._boxes, self._counts,
+            self._planar, self._view, self._records, self._depths, self._boxes, self._counts,
             self.count, self.width, self.height, ROWS=_PROJECT_ROWS,
         )  # fmt: skip
 
@@ -116,15 +143,3 @@ class TritonFrame:
     def _bin_and_blend(self) -> None:
         self.bin()
         self.blend()
-
-    def _make_lists(self, capacity: int) -> None:
-        """Have lists for ``capacity`` pairs."""
-        self.capacity = capacity
-
-        def buffer(dtype: torch.dtype) -> Tensor:
-            return torch.empty(capacity, dtype=dtype, device=self._device)
-
-        self._pair_tiles, self._sorted_tiles = buffer(self._tile_type), buffer(self._tile_type)
-        self._pair_gaussians, self._sorted_gaussians = buffer(torch.int32), buffer(torch.int32)
-        self._permutation = buffer(torch.int64)
-        self._paint = CapturedWork(self._bin_and_blend, self._device)

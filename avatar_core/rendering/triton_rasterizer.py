@@ -5,8 +5,8 @@ Image formation is that of `reference`, and of gsplat's classic mode. Importing 
 
 from __future__ import annotations
 
-import numpy as np
 import torch
+import triton
 from torch import Tensor
 
 from avatar_core.camera import Camera
@@ -26,8 +26,7 @@ class TritonRasterizer:
     def __init__(self, device: torch.device, because: str = "") -> None:
         """Draw on ``device``; ``because`` is the reason for this rasteriser that its name gives."""
         self._device = device
-        where = torch.cuda.get_device_name(device) if device.type == "cuda" else "the CPU, interpreted"
-        self.name = f"Triton on {where}" + (f" ({because})" if because else "")
+        self.name = f"Triton {triton.__version__}" + (f" ({because})" if because else "")
         self._frames: list[TritonFrame] = []
 
     def render(self, gaussians: Gaussians, camera: Camera, width: int, height: int) -> Tensor:
@@ -47,10 +46,9 @@ class TritonRasterizer:
         if len(gaussians) == 0:
             return torch.zeros(height, width, 4, device=self._device)
         frame = self.frame(len(gaussians), width, height)
-        pinned = self._device.type == "cuda"
-        view = torch.from_numpy(packed_view(camera, width, height))
-        frame.view.copy_(view.pin_memory() if pinned else view, non_blocking=True)
-        return frame.draw(gaussians.planar.detach().to(self._device).contiguous())
+        frame.aim(camera)
+        frame.take(gaussians.planar.detach().to(self._device).contiguous())
+        return frame.draw()
 
     def frame(self, count: int, width: int, height: int) -> TritonFrame:
         """The passes for ``count`` Gaussians and this size, made when they are not among those used last."""
@@ -59,10 +57,3 @@ class TritonRasterizer:
         frame = found or TritonFrame(count, width, height, self._device)
         self._frames = [frame, *(other for other in self._frames if other is not frame)][:MAX_FRAMES]
         return frame
-
-
-def packed_view(camera: Camera, width: int, height: int) -> np.ndarray:
-    """(16,) float32: three rows of world2cam, then focal lengths and principal point in pixels."""
-    pixel = camera.pixel_intrinsics(width, height)
-    lens = [pixel[0, 0], pixel[1, 1], pixel[0, 2], pixel[1, 2]]
-    return np.concatenate([camera.world2cam[:3].reshape(-1), lens]).astype(np.float32)
