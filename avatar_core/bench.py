@@ -12,9 +12,7 @@ import json
 import platform
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Sequence
-from dataclasses import replace
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -25,23 +23,16 @@ from numpy.typing import NDArray
 
 from avatar_core import rendering
 from avatar_core.atomic_file import replacing
-from avatar_core.avatar import Avatar
-from avatar_core.camera import Camera
+from avatar_core.bench_frames import STAGES, Report, frame_figures, timed, with_count
+from avatar_core.devices import choose_device
 from avatar_core.engine import AvatarEngine
-from avatar_core.errors import AvatarError
+from avatar_core.errors import AvatarError, DeviceError
 from avatar_core.image_io import load_image
 from avatar_core.models.animator import Animator
-from avatar_core.motion import Motion
-from avatar_core.performance import motion_at
 from avatar_core.process_memory import resident_megabytes
 from avatar_core.rendering.jit import thread_limit
 
 FRAME_WIDTH, FRAME_HEIGHT = 640, 480  # of the webcam picture that tracking is timed on
-PERFORMANCE_STEP = 1.0 / 25.0  # seconds of the performance between measured frames
-WARM_UP_FRAMES = 5
-STAGES = ("animate", "rasterise", "compose")
-
-Report = dict[str, Any]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -71,8 +62,8 @@ def measure(options: argparse.Namespace) -> Report:
     try:
         rendering.warm_up(lambda what, share: print(f"{what} ({share:.0%})", file=sys.stderr))
         photo = load_image(options.photo) if options.photo else _bundled_portrait()
-        encode_first, avatar = _timed(engine.encode, photo)
-        encode_again, avatar = _timed(engine.encode, photo)
+        encode_first, avatar = timed(engine.encode, photo)
+        encode_again, avatar = timed(engine.encode, photo)
         if options.gaussians:
             avatar = with_count(avatar, options.gaussians)
         animator = Animator(avatar, engine.networks, engine.device)
@@ -86,7 +77,7 @@ def measure(options: argparse.Namespace) -> Report:
             "threads": thread_limit(),
             "precision": animator.precision,
             "frames": options.frames,
-            **_frame_figures(engine, avatar, options.size, options.frames),
+            **frame_figures(engine, avatar, options.size, options.frames),
             "track_ms": _tracking_ms(engine, photo, options.frames),
             "encode_first_s": round(encode_first, 3),
             "encode_s": round(encode_again, 3),
@@ -124,39 +115,6 @@ def describe(report: Report) -> list[str]:
     return lines
 
 
-def with_count(avatar: Avatar, count: int) -> Avatar:
-    """The avatar with ``count`` Gaussians, drawn from its own evenly; more than it has repeats some."""
-    rows = torch.from_numpy(np.linspace(0, len(avatar) - 1, count).round().astype(np.int64))
-    return replace(
-        avatar,
-        rest=avatar.rest[:, rows].contiguous(),
-        f=avatar.f[rows],
-        m=avatar.m[rows],
-        neck_weight=avatar.neck_weight[rows],
-        expression_weight=avatar.expression_weight[rows],
-        part=avatar.part[rows],
-    )
-
-
-def _frame_figures(engine: AvatarEngine, avatar: Avatar, size: int, frames: int) -> Report:
-    """Median milliseconds per stage and frames per second over ``frames`` of the performance."""
-    times: dict[str, list[float]] = {stage: [] for stage in (*STAGES, "total")}
-    for index in range(-WARM_UP_FRAMES, frames):
-        motion: Motion = motion_at(max(index, 0) * PERFORMANCE_STEP)
-        seconds, _ = _timed(engine.render, avatar, motion, Camera.orbit(), size, "photo")
-        if index < 0:
-            continue
-        times["total"].append(1e3 * seconds)
-        for stage in STAGES:
-            times[stage].append(engine.last_timings[stage])
-    median = {stage: round(float(np.median(values)), 2) for stage, values in times.items()}
-    return {
-        "frames_per_second": round(1e3 / median["total"], 1),
-        "median_ms": median,
-        "p95_ms": round(float(np.percentile(times["total"], 95)), 2),
-    }
-
-
 def _tracking_ms(engine: AvatarEngine, photo: NDArray[np.uint8], frames: int) -> float | None:
     """Median milliseconds to track a webcam-sized frame with the photo in it, swaying; None when no face is found."""
     scale = FRAME_HEIGHT / photo.shape[0]
@@ -166,7 +124,7 @@ def _tracking_ms(engine: AvatarEngine, photo: NDArray[np.uint8], frames: int) ->
         shift = FRAME_WIDTH / 2 - scale * photo.shape[1] / 2 + 20 * np.sin(index / 10)
         placed = np.array([[scale, 0, shift], [0, scale, 0]])
         frame = cv2.warpAffine(photo, placed, (FRAME_WIDTH, FRAME_HEIGHT), borderMode=cv2.BORDER_REPLICATE)
-        seconds, motion = _timed(engine.track, frame.astype(np.uint8))
+        seconds, motion = timed(engine.track, frame.astype(np.uint8))
         if motion is not None:
             times.append(1e3 * seconds)
     engine.track.reset()
@@ -185,18 +143,11 @@ def _startup_seconds(weights: str, device: str) -> float:
     seconds = 0.0
     for _ in range(2):
         command = [sys.executable, "-c", code, weights, device]
-        seconds, done = _timed(subprocess.run, command, capture_output=True, text=True)
+        seconds, done = timed(subprocess.run, command, capture_output=True, text=True)
         if done.returncode != 0:
             lines = done.stderr.strip().splitlines()
             raise AvatarError(lines[-1] if lines else "the engine could not be started in a new process")
     return round(seconds, 2)
-
-
-def _timed(work: Callable[..., Any], *arguments: Any, **options: Any) -> tuple[float, Any]:
-    """Seconds that a call took, and what it returned."""
-    start = time.perf_counter()
-    result = work(*arguments, **options)
-    return time.perf_counter() - start, result
 
 
 def _bundled_portrait() -> NDArray[np.uint8]:

@@ -1,6 +1,6 @@
 """Compiles every kernel of the CUDA path as it is launched, for a GPU that need not be there.
 
-    python -m tests.triton_compilation ARCHITECTURE          (80, 90, ...)
+    python -m tests.triton_compilation ARCHITECTURE...          (80, 90, ...)
 
 An avatar is animated and a scene drawn with launches recorded instead of run; each recorded launch, with the types,
 alignments and constants of its real arguments, goes through Triton's compiler and NVIDIA's assembler down to machine
@@ -101,9 +101,11 @@ def compiled(kernel: JITFunction, arguments: dict[str, Any], options: dict[str, 
 
 
 if __name__ == "__main__":
-    seen = set()
-    for launch, values, chosen in recorded_launches():
-        report = json.dumps(compiled(launch, values, chosen, int(sys.argv[1])))
-        if report not in seen:
-            print(report, flush=True)
-        seen.add(report)
+    launches = recorded_launches()
+    for architecture in map(int, sys.argv[1:]):
+        seen = set()
+        for launch in launches:
+            report = json.dumps({"architecture": architecture, **compiled(*launch, architecture)})
+            if report not in seen:
+                print(report, flush=True)
+            seen.add(report)

@@ -1,7 +1,7 @@
 """Where the Triton tests run: on the GPU, or on the CPU through Triton's interpreter.
 
-Import this before anything that imports Triton: the interpreter is chosen by an environment variable that Triton reads
-while it is imported. It has no effect on anything but Triton.
+The interpreter is chosen by an environment variable that Triton reads while it is imported, so conftest imports this
+module first. It has no effect on anything but Triton.
 """
 
 from __future__ import annotations

@@ -33,7 +33,7 @@ from avatar_core.motion import HeadPose
 from avatar_core.triton_support import triton_obstacle
 
 MIN_CAPABILITY = (8, 0)  # NVIDIA Ampere: Triton has no matrix instructions for older GPUs
-LARGEST_HALF = 3e4  # half of half precision's range
+LARGEST_HALF = torch.finfo(torch.float16).max
 
 
 class _Path(Protocol):
