@@ -17,7 +17,7 @@ class CapturedWork:
     one: kernels compile in it. On a device other than CUDA every run is ordinary.
     """
 
-    def __init__(self, work: Callable[[], None], device: torch.device) -> None:
+    def __init__(self, work: Callable[[], object], device: torch.device) -> None:
         self._work = work
         self._may_capture = device.type == "cuda"
         self._warm = False

@@ -23,7 +23,7 @@ def choose_device(request: str) -> tuple[torch.device, str]:
     if obstacle is None:
         return torch.device("cuda"), f"CUDA, {torch.cuda.get_device_name(0)}"
     if request == "cuda":
-        raise DeviceError(f"CUDA cannot be used: {obstacle}. Start with --device cpu, or mend that.")
+        raise DeviceError(f"CUDA cannot be used ({obstacle}): mend that, or start with --device cpu.")
     return torch.device("cpu"), cpu_report(obstacle)
 
 

@@ -17,6 +17,7 @@ expression and pose.
 
 from __future__ import annotations
 
+import logging
 from typing import Protocol
 
 import numpy as np
@@ -31,6 +32,8 @@ from avatar_core.models.animator_torch import TorchAnimator
 from avatar_core.models.networks import MotionNetworks
 from avatar_core.motion import HeadPose
 from avatar_core.triton_support import triton_obstacle
+
+_LOG = logging.getLogger(__name__)
 
 MIN_CAPABILITY = (8, 0)  # NVIDIA Ampere: Triton has no matrix instructions for older GPUs
 LARGEST_HALF = torch.finfo(torch.float16).max
@@ -104,5 +107,8 @@ def _make_path(avatar: Avatar, networks: MotionNetworks, device: torch.device) -
     if device.type == "cuda" and fused_obstacle(networks, device) is None:
         from avatar_core.models.animator_triton import TritonAnimator
 
-        return TritonAnimator(avatar, networks, device)
+        try:
+            return TritonAnimator(avatar, networks, device)
+        except Exception as error:  # Triton's compiler takes part: what it raises is its to choose
+            _LOG.warning("Animating by plain torch, as the fused kernels fail here: %s", error)
     return TorchAnimator(avatar, networks, device)

@@ -143,3 +143,16 @@ class TritonFrame:
     def _bin_and_blend(self) -> None:
         self.bin()
         self.blend()
+
+    def traffic(self) -> dict[str, int]:
+        """Bytes of device memory that each stage of the frame drawn last had to read and write at least once."""
+        visible = int((self._counts > 0).sum())
+        record, pixels, key = 4 * RECORD_SIZE, self.width * self.height, self._pair_tiles.element_size()
+        project = self.count * (4 * 14 + 4 + 4 + 4) + visible * record
+        by_depth = self.count * (4 + 8 + 4 + 8)  # depths to order, counts to ends
+        by_tile = self.pairs * 2 * (key + 4)  # pairs written and read
+        return {
+            "project": project,
+            "sort": by_depth + by_tile,
+            "blend": visible * record + 4 * self.pairs + 16 * pixels,
+        }
