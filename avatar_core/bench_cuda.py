@@ -8,20 +8,27 @@ of a half precision matrix product, both measured here. No version of a stage ca
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from avatar_core.avatar import Avatar
 from avatar_core.bench_frames import PERFORMANCE_STEP, WARM_UP_FRAMES, Report, frame_figures, with_count
 from avatar_core.camera import Camera
 from avatar_core.cuda_graph import CapturedWork
-from avatar_core.engine import AvatarEngine
 from avatar_core.models.animator import fused_obstacle
+from avatar_core.models.networks import MotionNetworks
 from avatar_core.motion import HeadPose
 from avatar_core.performance import motion_at
 from avatar_core.rendering.device_picture import over
+
+if TYPE_CHECKING:
+    from avatar_core.engine import AvatarEngine
+
+Drive = tuple[NDArray[np.float32], HeadPose]
 
 COUNTS, SIZES = (196_608, 262_144), (512, 1024)
 STAGES = ("animate", "project", "sort", "blend", "compose", "copy")
@@ -38,23 +45,36 @@ def cuda_figures(engine: AvatarEngine, avatar: Avatar, frames: int) -> Report:
     rows = []
     for count in COUNTS:
         sized = with_count(avatar, count)
+        drive = [_drive(engine, sized, max(index, 0)) for index in range(-WARM_UP_FRAMES, frames)]
         for size in SIZES:
             torch.cuda.reset_peak_memory_stats()
             row: Report = {"gaussians": count, "size": size, **frame_figures(engine, sized, size, frames)}
-            if obstacle is None:
-                row |= stage_figures(engine, sized, size, frames, limits)
             row["gpu_memory_mb"] = round(torch.cuda.max_memory_allocated() / 2**20)
+            if obstacle is None:
+                row |= stage_figures(sized, engine.networks, engine.device, drive, size, limits)
             rows.append(row)
     return {"gpu": torch.cuda.get_device_name(), **limits, "obstacle": obstacle, "rows": rows}
 
 
-def stage_figures(engine: AvatarEngine, avatar: Avatar, size: int, frames: int, limits: Report) -> Report:
-    """Median milliseconds of each stage of our kernels, its floor, and the load that they were measured under."""
+def _drive(engine: AvatarEngine, avatar: Avatar, frame: int) -> Drive:
+    motion = motion_at(frame * PERFORMANCE_STEP)
+    pose = HeadPose(motion.pose.rotation, motion.pose.translation * avatar.scale)
+    return engine.activations(avatar, motion), pose
+
+
+def stage_figures(
+    avatar: Avatar, networks: MotionNetworks, device: torch.device, drive: Sequence[Drive], size: int, limits: Report
+) -> Report:
+    """Median milliseconds of each stage of our kernels, its floor, and the load that they were measured under.
+
+    Args:
+        drive: activations and head pose of each frame; the first `WARM_UP_FRAMES` are not counted.
+        limits: as in `cuda_figures`.
+    """
     from avatar_core.models.animator_triton import TritonAnimator
     from avatar_core.rendering.triton_frame import TritonFrame
 
-    device = engine.device
-    animator = TritonAnimator(avatar, engine.networks, device)
+    animator = TritonAnimator(avatar, networks, device)
     planar = animator.animate(avatar.source_activations, HeadPose()).planar
     frame = TritonFrame(len(avatar), size, size, device)
     frame.aim(Camera.orbit())
@@ -76,10 +96,7 @@ def stage_figures(engine: AvatarEngine, avatar: Avatar, size: int, frames: int, 
         "copy": lambda: host.copy_(picture, non_blocking=True),
     }
     times: dict[str, list[float]] = {stage: [] for stage in STAGES}
-    for index in range(-WARM_UP_FRAMES, frames):
-        motion = motion_at(max(index, 0) * PERFORMANCE_STEP)
-        activations = engine.activations(avatar, motion)
-        pose = HeadPose(motion.pose.rotation, motion.pose.translation * avatar.scale)
+    for index, (activations, pose) in enumerate(drive):
         events = [torch.cuda.Event(enable_timing=True) for _ in range(len(STAGES) + 1)]
         torch.cuda._sleep(_HELD_UP)
         events[0].record()
@@ -89,7 +106,7 @@ def stage_figures(engine: AvatarEngine, avatar: Avatar, size: int, frames: int, 
             work()
             event.record()
         torch.cuda.synchronize()
-        if index >= 0:
+        if index >= WARM_UP_FRAMES:
             for stage, before, after in zip(STAGES, events, events[1:], strict=False):
                 times[stage].append(before.elapsed_time(after))
     pixels = size * size

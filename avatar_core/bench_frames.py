@@ -5,16 +5,18 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 
 from avatar_core.avatar import Avatar
 from avatar_core.camera import Camera
-from avatar_core.engine import AvatarEngine
 from avatar_core.motion import Motion
 from avatar_core.performance import motion_at
+
+if TYPE_CHECKING:
+    from avatar_core.engine import AvatarEngine
 
 PERFORMANCE_STEP = 1.0 / 25.0  # seconds of the performance between measured frames
 WARM_UP_FRAMES = 5

@@ -7,14 +7,15 @@ which is why the avatars are small.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 import pytest
 import torch
 from scipy.spatial.transform import Rotation
 
 from avatar_core.avatar import Avatar
-from avatar_core.bench import with_count
-from avatar_core.engine import AvatarEngine
+from avatar_core.bench_frames import with_count
 from avatar_core.gaussians import COLOR, MEAN, OPACITY, QUATERNION, SCALE
 from avatar_core.models.animator_folding import FoldedNetworks, largest_operand
 from avatar_core.models.animator_torch import TorchAnimator
@@ -23,6 +24,9 @@ from avatar_core.motion import HeadPose
 from avatar_core.performance import motion_at
 from tests.models.animator_scenes import random_activations, random_avatar, random_networks
 from tests.triton_device import DEVICE, requires_triton
+
+if TYPE_CHECKING:
+    from avatar_core.engine import AvatarEngine
 
 pytestmark = requires_triton
 
