@@ -1,8 +1,9 @@
-"""Measure the engine on this machine: `python -m avatar_core.bench [--json FILE]`.
+"""Measure the engine on this machine: `python -m avatar_core.bench [--device cpu|cuda] [--json FILE]`.
 
 One portrait is encoded and driven by the scripted performance; every figure is printed with what it includes and with
 the number of Gaussians, the picture's size, the device, the threads and the precision it was measured at. Times are
 medians in milliseconds. Frames per second are those of animate + rasterise + compose, without tracking or display.
+On CUDA a table of stages follows, see `avatar_core.benchmarks.cuda`. Exit status 2: the device asked for cannot be used.
 """
 
 from __future__ import annotations
@@ -14,7 +15,6 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import cv2
 import numpy as np
@@ -23,25 +23,30 @@ from numpy.typing import NDArray
 
 from avatar_core import rendering
 from avatar_core.atomic_file import replacing
-from avatar_core.benchmarks.frames import FRAME_FIGURES, STAGES, timed, with_count
+from avatar_core.benchmarks.cuda import cuda_figures, describe_cuda
+from avatar_core.benchmarks.frames import FRAME_FIGURES, STAGES, Report, timed, with_count
 from avatar_core.benchmarks.qualities import compare_qualities, describe_qualities
+from avatar_core.devices import choose_device
 from avatar_core.engine import AvatarEngine
-from avatar_core.errors import AvatarError
+from avatar_core.errors import AvatarError, DeviceError
 from avatar_core.image_io import load_image
 from avatar_core.models.animator import Animator
 from avatar_core.process_memory import resident_megabytes
 from avatar_core.rendering.jit import thread_limit
 
+NO_DEVICE = 2  # exit status where the device asked for cannot be used
 FRAME_WIDTH, FRAME_HEIGHT = 640, 480  # of the webcam picture that tracking is timed on
-
-Report = dict[str, Any]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the measurement; returns the process's exit status."""
     options = _parser().parse_args(arguments)
     try:
+        choose_device(options.device)
         report = measure(options)
+    except DeviceError as error:
+        print(error, file=sys.stderr)
+        return NO_DEVICE
     except AvatarError as error:
         print(error, file=sys.stderr)
         return 1
@@ -70,7 +75,9 @@ def measure(options: argparse.Namespace) -> Report:
             avatar = with_count(avatar, options.gaussians)
         animator = Animator(avatar, engine.networks, engine.device)
         qualities = compare_qualities(engine, avatar, options.size, options.frames)
+        on_cuda = engine.device.type == "cuda"
         return {
+            **({"cuda": cuda_figures(engine, avatar, options.frames)} if on_cuda else {}),
             "gaussians": len(avatar),
             "gaussians_through_networks": animator.moving,
             "size": options.size,
@@ -119,6 +126,8 @@ def describe(report: Report) -> list[str]:
         )
     if report["resident_memory_mb"] is not None:
         lines.append(f"Resident memory: {report['resident_memory_mb']:.0f} MB")
+    if "cuda" in report:
+        lines += describe_cuda(report["cuda"])
     return lines
 
 

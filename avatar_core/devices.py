@@ -17,21 +17,25 @@ def choose_device(request: str) -> tuple[torch.device, str]:
     """
     if request not in ("auto", "cpu", "cuda"):
         raise DeviceError(f'device must be "auto", "cpu" or "cuda", got {request!r}')
-    threads = torch.get_num_threads()
-    on_cpu = f"CPU, {threads} thread{'s' if threads != 1 else ''}"
     if request == "cpu":
-        return torch.device("cpu"), f"{on_cpu} (as asked)"
+        return torch.device("cpu"), cpu_report("as asked")
     obstacle = _cuda_obstacle()
     if obstacle is None:
         return torch.device("cuda"), f"CUDA, {torch.cuda.get_device_name(0)}"
     if request == "cuda":
-        raise DeviceError(f"CUDA cannot be used: {obstacle}. Start with --device cpu, or mend that.")
-    return torch.device("cpu"), f"{on_cpu} ({obstacle})"
+        raise DeviceError(f"CUDA cannot be used ({obstacle}): mend that, or start with --device cpu.")
+    return torch.device("cpu"), cpu_report(obstacle)
+
+
+def cpu_report(why: str) -> str:
+    """A sentence that the CPU runs the frame loop, and ``why``."""
+    threads = torch.get_num_threads()
+    return f"CPU, {threads} thread{'s' if threads != 1 else ''} ({why})"
 
 
 def _cuda_obstacle() -> str | None:
     if not torch.cuda.is_available():
         return "no CUDA GPU found by PyTorch" if torch.version.cuda else "PyTorch was installed without CUDA"
-    if importlib.util.find_spec("gsplat") is None:
-        return "a GPU is there but gsplat is not installed: pip install gsplat"
+    if importlib.util.find_spec("triton") is None and importlib.util.find_spec("gsplat") is None:
+        return "a GPU is there but neither Triton nor gsplat is installed: pip install 'instant-gaussian-avatar[cuda]'"
     return None

@@ -27,22 +27,24 @@ from torch import Tensor
 from avatar_core.avatar import Avatar
 from avatar_core.avatar_file import load_avatar
 from avatar_core.camera import Camera
-from avatar_core.devices import choose_device
-from avatar_core.errors import AvatarError, AvatarFileError, NoFaceError, WeightsError
+from avatar_core.devices import choose_device, cpu_report
+from avatar_core.errors import AvatarError, AvatarFileError, DeviceError, NoFaceError, WeightsError
 from avatar_core.gaussians import Gaussians
 from avatar_core.image_io import as_rgb, load_image
 from avatar_core.lift import LiftResult, lift
 from avatar_core.lift.relief import Refiner
-from avatar_core.models.animator import Animator
+from avatar_core.models.animator import Animator, animation_report
 from avatar_core.models.encoder import LearnedEncoder
 from avatar_core.models.motion_decoder import FEATURE_SIZE
 from avatar_core.models.motion_encoder import ActivationSolver
 from avatar_core.models.networks import MotionNetworks
 from avatar_core.models.retarget import Retargeter
 from avatar_core.motion import HeadPose, Motion
-from avatar_core.rendering import create, warm_up
+from avatar_core.rendering import Rasterizer, create, warm_up
 from avatar_core.rendering.compose import composite
+from avatar_core.rendering.device_picture import PictureReader
 from avatar_core.simplify import QUALITIES, simplify
+from avatar_core.stage_clock import StageClock
 from avatar_core.tracking.face_model import FaceModel
 from avatar_core.tracking.neutral import NeutralEstimator
 from avatar_core.tracking.photo_face import PhotoFaceFinder
@@ -105,11 +107,12 @@ class AvatarEngine:
         quality: str = "full",
     ) -> None:
         self.quality = quality
-        self.device, self.device_report = choose_device(device)
         self.networks = networks.eval().requires_grad_(False)
+        self.device, self.device_report, self.rasterizer = _start(device)
+        if self.device.type == "cuda":
+            self.device_report += f"; drawn by {self.rasterizer.name}; animated by {self._animation_report()}"
         self.face_model = face_model
         self.solver = ActivationSolver(networks, face_model)
-        self.rasterizer = create(self.device)
         self.track = Tracker(face_model)
         self.last_timings: dict[str, float] = {}
         self.last_activations: NDArray[np.float32] = np.zeros(networks.activation_count, np.float32)
@@ -119,6 +122,8 @@ class AvatarEngine:
         self._neutral = NeutralEstimator(face_model)
         self._finder: PhotoFaceFinder | None = None
         self._stages: list[_Stage] = []
+        self._clock = StageClock(self.device)
+        self._reader = PictureReader(self.device) if self.device.type == "cuda" else None
         self._compute = threading.RLock()
         self._encoding = threading.Lock()
 
@@ -284,19 +289,14 @@ class AvatarEngine:
         with self._compute:
             stage = self._stage(avatar)
             ground = self._background(stage, background, size)
-            start = time.perf_counter()
+            self._clock.start()
             animated = self._animate(stage, motion)
-            moved = time.perf_counter()
+            self._clock.mark("animate")
             rgba = self.rasterizer.render(animated, camera or Camera.orbit(), size, size)
-            drawn = time.perf_counter()
-            picture = composite(rgba, ground)
-            done = time.perf_counter()
+            self._clock.mark("rasterise")
+            picture = composite(rgba, ground) if self._reader is None else self._reader.send(rgba, ground).result()
+            self.last_timings = self._clock.finish("compose")
         self.last_gaussians = len(animated)
-        self.last_timings = {
-            "animate": 1e3 * (moved - start),
-            "rasterise": 1e3 * (drawn - moved),
-            "compose": 1e3 * (done - drawn),
-        }
         return picture
 
     def reenact(
@@ -357,6 +357,10 @@ class AvatarEngine:
             provenance={"encoder": "lift" if self._refiner is None else "learned"},
         )
         return avatar, retargeter
+
+    def _animation_report(self) -> str:
+        """What animates on the GPU, and why that."""
+        return animation_report(self.networks, self.device)
 
     def _make_animator(self, avatar: Avatar, quality: str) -> FrameAnimator:
         return Animator(simplify(avatar, quality), self.networks, self.device)
@@ -419,6 +423,7 @@ class AvatarEngine:
                     stage.backgrounds.clear()
                 resized = cv2.resize(picture, (size, size), interpolation=cv2.INTER_LINEAR)
                 stage.backgrounds[key] = resized.astype(np.uint8)
+                stage.backgrounds[key].flags.writeable = self._reader is None  # what it may keep on the device
             return stage.backgrounds[key]
         array = np.asarray(background)
         if array.shape == (3,):
@@ -441,3 +446,14 @@ def _head_pose(motion: Motion | None, scale: float) -> HeadPose:
     strength = motion.gains.head * motion.weight
     turned = Rotation.from_matrix(motion.pose.rotation).as_rotvec() * strength
     return HeadPose(Rotation.from_rotvec(turned).as_matrix(), motion.pose.translation * (strength * scale))
+
+
+def _start(request: str) -> tuple[torch.device, str, Rasterizer]:
+    """Device, sentence and rasteriser for ``request``; "auto" takes the CPU where nothing can draw on the GPU."""
+    device, report = choose_device(request)
+    try:
+        return device, report, create(device)
+    except DeviceError as error:
+        if request != "auto":
+            raise
+        return torch.device("cpu"), cpu_report(str(error)), create("cpu")

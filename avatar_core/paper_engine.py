@@ -135,6 +135,9 @@ class PaperEngine(AvatarEngine):
         )
         return avatar, retargeter
 
+    def _animation_report(self) -> str:
+        return "plain torch, fp32"
+
     def _make_animator(self, avatar: Avatar, quality: str) -> FrameAnimator:
         return PaperAnimator(avatar, self.runtime.networks, self.device)
 

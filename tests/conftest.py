@@ -10,6 +10,7 @@ import pytest
 import skimage.data
 from numpy.typing import NDArray
 
+import tests.triton_device  # noqa: F401 (for its effect, before anything imports Triton)
 from avatar_core.avatar import Avatar
 from avatar_core.engine import AvatarEngine
 from avatar_core.tracking.face_model import FaceModel

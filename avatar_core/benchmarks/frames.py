@@ -21,6 +21,8 @@ WARM_UP_FRAMES = 5
 FRAME_FIGURES = ("frames_per_second", "median_ms", "p95_ms")
 STAGES = ("animate", "rasterise", "compose")
 
+Report = dict[str, Any]
+
 
 def timed(work: Callable[..., Any], *arguments: Any, **options: Any) -> tuple[float, Any]:
     """Seconds that a call took, and what it returned."""
@@ -29,7 +31,7 @@ def timed(work: Callable[..., Any], *arguments: Any, **options: Any) -> tuple[fl
     return time.perf_counter() - start, result
 
 
-def frame_figures(engine: AvatarEngine, avatar: Avatar, size: int, frames: int) -> dict[str, Any]:
+def frame_figures(engine: AvatarEngine, avatar: Avatar, size: int, frames: int) -> Report:
     """`FRAME_FIGURES`, milliseconds by stage, over ``frames`` of the performance."""
     times: dict[str, list[float]] = {stage: [] for stage in (*STAGES, "total")}
     for index in range(-WARM_UP_FRAMES, frames):

@@ -17,6 +17,9 @@ expression and pose.
 
 from __future__ import annotations
 
+import logging
+from typing import Protocol
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -24,16 +27,50 @@ from numpy.typing import NDArray
 from avatar_core.avatar import Avatar
 from avatar_core.gaussians import Gaussians
 from avatar_core.models.animator_cpu import CpuAnimator
+from avatar_core.models.animator_folding import largest_operand
 from avatar_core.models.animator_torch import TorchAnimator
 from avatar_core.models.networks import MotionNetworks
 from avatar_core.motion import HeadPose
+from avatar_core.triton_support import triton_obstacle
+
+_LOG = logging.getLogger(__name__)
+
+MIN_CAPABILITY = (8, 0)  # NVIDIA Ampere: Triton has no matrix instructions for older GPUs
+LARGEST_HALF = torch.finfo(torch.float16).max
+
+
+class _Path(Protocol):
+    """The animator of one avatar in one technique."""
+
+    precision: str
+    moving: int
+
+    def animate(self, activations: NDArray[np.float32], pose: HeadPose) -> Gaussians: ...
+
+
+def fused_obstacle(networks: MotionNetworks, device: torch.device) -> str | None:
+    """Why the fused Triton kernels cannot run ``networks`` on ``device``, a CUDA device; None when they can."""
+    capability = torch.cuda.get_device_capability(device)
+    if capability < MIN_CAPABILITY:
+        return f"the GPU's compute capability is {capability[0]}.{capability[1]}, Triton's matrix products need 8.0"
+    if largest_operand(networks) > LARGEST_HALF:
+        return "these weights exceed the range of half precision"
+    return triton_obstacle(device)
+
+
+def animation_report(networks: MotionNetworks, device: torch.device) -> str:
+    """What animates on ``device``, and why that, for people."""
+    if device.type == "cpu":
+        return "compiled CPU kernels"
+    obstacle = fused_obstacle(networks, device)
+    return "Triton, fp16 with fp32 sums" if obstacle is None else f"plain torch, fp32 ({obstacle})"
 
 
 class Animator:
-    """Animates one avatar; compiled kernels on the CPU, torch on other devices.
+    """Animates one avatar: compiled kernels on the CPU, fused Triton kernels on CUDA, plain torch where those fail.
 
     Attributes:
-        precision: "bf16" or "fp32", of the networks' products.
+        precision: "fp16", "bf16" or "fp32", of the operands of the networks' first two products.
         moving: how many Gaussians go through the networks; the others follow the head pose alone.
     """
 
@@ -46,11 +83,8 @@ class Animator:
         expected = networks.code.in_features
         if len(avatar.source_activations) != expected:
             raise ValueError(f"avatar has {len(avatar.source_activations)} activations, the networks take {expected}")
-        place = torch.device(device)
         self._activation_count = expected
-        self._path: CpuAnimator | TorchAnimator = (
-            CpuAnimator(avatar, networks) if place.type == "cpu" else TorchAnimator(avatar, networks, place)
-        )
+        self._path = _make_path(avatar, networks, torch.device(device))
         self.precision: str = self._path.precision
         self.moving: int = self._path.moving
 
@@ -65,3 +99,16 @@ class Animator:
         if activations.shape != (self._activation_count,):
             raise ValueError(f"activations must be ({self._activation_count},), got {activations.shape}")
         return self._path.animate(activations, pose)
+
+
+def _make_path(avatar: Avatar, networks: MotionNetworks, device: torch.device) -> _Path:
+    if device.type == "cpu":
+        return CpuAnimator(avatar, networks)
+    if device.type == "cuda" and fused_obstacle(networks, device) is None:
+        from avatar_core.models.animator_triton import TritonAnimator
+
+        try:
+            return TritonAnimator(avatar, networks, device)
+        except Exception as error:  # Triton's compiler takes part: what it raises is its to choose
+            _LOG.warning("Animating by plain torch, as the fused kernels fail here: %s", error)
+    return TorchAnimator(avatar, networks, device)

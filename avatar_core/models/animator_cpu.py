@@ -10,12 +10,11 @@ import numba
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from scipy.spatial.transform import Rotation
 
 from avatar_core.avatar import Avatar
 from avatar_core.gaussians import COLOR, MEAN, OPACITY, QUATERNION, SCALE, Gaussians
 from avatar_core.models.animator_folding import FoldedNetworks
-from avatar_core.models.animator_kernels import POSE_SIZE, animate, decode
+from avatar_core.models.animator_kernels import animate, decode
 from avatar_core.models.animator_layout import (
     HIDDEN_GROUP,
     OUTPUT_GROUP,
@@ -28,6 +27,7 @@ from avatar_core.models.animator_layout import (
     tile_count,
 )
 from avatar_core.models.gaussian_decoder import RAW_CHANNELS
+from avatar_core.models.head_pose import packed_pose
 from avatar_core.models.motion_decoder import HIDDEN_SIZE, MOTION_SIZE
 from avatar_core.models.networks import MotionNetworks
 from avatar_core.motion import HeadPose
@@ -102,7 +102,7 @@ class CpuAnimator:
             self._tickets[0] = 0
             animate(
                 self._workers, self.moving, self._motion, weights, bias, self._centre, self._constant, self._second,
-                self._third, self._rest_change, self._rest, self._still, self._packed_pose(pose), self._planar,
+                self._third, self._rest_change, self._rest, self._still, packed_pose(pose, self._pivot), self._planar,
                 self._tickets,
             )  # fmt: skip
         return Gaussians(torch.from_numpy(self._planar))
@@ -121,13 +121,3 @@ class CpuAnimator:
                 self._workers, self._motion, weights, bias, self._centre, self._constant, self._second, self._third,
                 output, self._tickets,
             )  # fmt: skip
-
-    def _packed_pose(self, pose: HeadPose) -> NDArray[np.float32]:
-        vector = Rotation.from_matrix(pose.rotation).as_rotvec()
-        angle = float(np.linalg.norm(vector))
-        packed = np.empty(POSE_SIZE, np.float32)
-        packed[:3] = vector / angle if angle > 0 else 0.0
-        packed[3] = 0.5 * angle
-        packed[4:7] = self._pivot
-        packed[7:10] = pose.translation
-        return packed

@@ -131,3 +131,19 @@ class FoldedNetworks:
         second = rounded(torch.from_numpy(self.second).float())
         constant = networks.gaussian_decoder.hidden(f.float()) - rounded(at_rest - torch.from_numpy(centre)) @ second.T
         return normalised, constant
+
+
+def largest_operand(networks: MotionNetworks) -> float:
+    """A bound on what the first two products multiply and add, for any avatar, for activations within their bounds.
+
+    The feature's share of ``constant`` is left out: it is the smaller one by far.
+    """
+    upper = networks.activation_upper.double().cpu().numpy()
+    folded = FoldedNetworks.of(networks, np.zeros_like(upper), np.eye(4))
+    mapping = networks.motion_decoder.mapping.weight.detach().double().cpu().numpy()
+    of_source = mapping[:, :CODE_SIZE] @ networks.code.weight.detach().double().cpu().numpy()
+    reach = (np.abs(folded.modulation) + np.abs(of_source)) @ upper + np.abs(folded.modulation_bias)
+    first = np.abs(folded.inner) * reach[:MOTION_SIZE]
+    bias = np.abs(folded.inner) @ reach[MOTION_SIZE:] + np.abs(folded.inner_bias)
+    hidden = np.sqrt(MOTION_SIZE) * np.linalg.norm(first, axis=1) + bias  # LN(m) is sqrt(48) long at most
+    return float(max(first.max(), hidden.max(), (np.abs(folded.second) @ hidden).max()))

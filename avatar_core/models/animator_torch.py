@@ -1,4 +1,4 @@
-"""The frame equation in plain torch: the CUDA path, and what the tests hold the compiled CPU path to."""
+"""The frame equation in plain torch: what CUDA uses without Triton, and what tests hold the others to."""
 
 from __future__ import annotations
 

@@ -4,11 +4,23 @@ from __future__ import annotations
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 from torch import Tensor
 
 from avatar_core.gaussians import MEAN, QUATERNION
 from avatar_core.motion import HeadPose
+
+POSE_SIZE = 10
+"""A head pose as compiled kernels take it: unit axis 3, half the angle in radians, pivot 3, translation 3."""
+
+
+def packed_pose(pose: HeadPose, pivot: NDArray[np.floating]) -> NDArray[np.float32]:
+    """(`POSE_SIZE`,) float32: ``pose`` about ``pivot`` (3,); no turn has axis zero."""
+    vector = Rotation.from_matrix(pose.rotation).as_rotvec()
+    angle = float(np.linalg.norm(vector))
+    axis = vector / angle if angle > 0 else np.zeros(3)
+    return np.concatenate([axis, [0.5 * angle], pivot, pose.translation]).astype(np.float32)
 
 
 def apply_head_pose(planar: Tensor, neck_weight: Tensor, pivot: Tensor, pose: HeadPose) -> None:

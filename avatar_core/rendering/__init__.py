@@ -1,4 +1,4 @@
-"""Rasterisers behind one protocol: Numba on the CPU, gsplat on CUDA, and a float64 reference for the tests."""
+"""Rasterisers behind one protocol: Numba on the CPU, gsplat or Triton on CUDA, a float64 reference for the tests."""
 
 from avatar_core.rendering.compose import composite
 from avatar_core.rendering.rasterizer import Rasterizer, create

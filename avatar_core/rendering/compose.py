@@ -46,11 +46,31 @@ def composite(rgba: Tensor | NDArray[np.float32], background: Colour | NDArray[n
     """Put ``rgba`` over ``background`` and round to 8 bits.
 
     Args:
-        rgba: (H, W, 4) float32, RGB premultiplied by alpha in [0, 1]; on any device.
+        rgba: (H, W, 4) float32, RGB premultiplied by alpha in [0, 1]; on the CPU (`device_picture` is for GPUs).
         background: an RGB colour, each 0..255, or a uint8 picture (H, W, 3) of the same size.
 
     Returns:
         (H, W, 3) uint8, newly allocated.
+
+    Raises:
+        ValueError: a shape or type does not fit.
+    """
+    values, behind = checked(rgba, background)
+    height, width = values.shape[:2]
+    if behind.ndim == 1:
+        behind = behind.astype(np.float32)
+    out = np.empty((height, width, 3), np.uint8)
+    front = np.ascontiguousarray(values.numpy())
+    with one_launch_at_a_time:
+        if behind.ndim == 1:
+            _over_colour(front, behind, out)
+        else:
+            _over_image(front, np.ascontiguousarray(behind), out)
+    return out
+
+
+def checked(rgba: Tensor | NDArray[np.float32], background: Colour | NDArray[np.uint8]) -> tuple[Tensor, NDArray]:
+    """The arguments of `composite` as a tensor and an array.
 
     Raises:
         ValueError: a shape or type does not fit.
@@ -60,21 +80,8 @@ def composite(rgba: Tensor | NDArray[np.float32], background: Colour | NDArray[n
         raise ValueError(f"rgba must be (H, W, 4) float32, got {tuple(values.shape)} {values.dtype}")
     height, width = values.shape[:2]
     behind = np.asarray(background)
-    if behind.shape == (3,):
-        behind = behind.astype(np.float32)
-    elif behind.shape != (height, width, 3) or behind.dtype != np.uint8:
+    if behind.shape != (3,) and (behind.shape != (height, width, 3) or behind.dtype != np.uint8):
         raise ValueError(
             f"background must be 3 numbers or uint8 {(height, width, 3)}, got {behind.dtype} {behind.shape}"
         )
-    if values.device.type != "cpu":
-        rear = torch.from_numpy(np.ascontiguousarray(behind)).to(values.device).float()
-        mixed = 255.0 * values[..., :3] + (1.0 - values[..., 3:]) * rear
-        return (mixed + 0.5).clamp_(0, 255).to(torch.uint8).cpu().numpy()
-    out = np.empty((height, width, 3), np.uint8)
-    front = np.ascontiguousarray(values.numpy())
-    with one_launch_at_a_time:
-        if behind.ndim == 1:
-            _over_colour(front, behind, out)
-        else:
-            _over_image(front, np.ascontiguousarray(behind), out)
-    return out
+    return values, behind

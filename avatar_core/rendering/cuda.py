@@ -1,6 +1,7 @@
-"""The CUDA rasteriser: a thin wrapper of gsplat, which is imported here and nowhere else.
+"""The gsplat rasteriser: a thin wrapper of gsplat, which is imported here and in training, and nowhere else.
 
-gsplat compiles its kernels when they are first used, which takes minutes without a prebuilt wheel.
+gsplat compiles its kernels when they are first used, which needs a CUDA toolkit and takes minutes, unless its wheel
+brings them.
 """
 
 from __future__ import annotations
@@ -21,18 +22,14 @@ class GsplatRasterizer:
     """Gaussian splatting on an NVIDIA GPU through gsplat (1.4 or later), classic mode."""
 
     def __init__(self, device: torch.device) -> None:
-        """Use ``device``, a CUDA device.
+        """Use ``device``, a CUDA device. Whether gsplat's kernels compile shows when something is drawn.
 
         Raises:
-            DeviceError: torch sees no such device, or gsplat is not installed or does not load.
+            DeviceError: gsplat is not installed or does not load.
         """
-        if not torch.cuda.is_available():
-            raise DeviceError(
-                "CUDA was asked for, but torch sees no usable GPU. Use --device cpu, or check the driver."
-            )
         _import_rasterization()
         self._device = device
-        self.name = f"gsplat on {torch.cuda.get_device_name(device)}"
+        self.name = "gsplat"
 
     @torch.inference_mode()
     def render(self, gaussians: Gaussians, camera: Camera, width: int, height: int) -> Tensor:
@@ -80,8 +77,6 @@ def _import_rasterization() -> Callable[..., tuple[Tensor, Tensor, dict[str, Any
     try:
         from gsplat import rasterization
     except ImportError as error:
-        raise DeviceError(
-            f"CUDA was asked for, but gsplat cannot be imported ({error}). "
-            "Install it with: pip install 'instant-gaussian-avatar[cuda]', or use --device cpu."
-        ) from error
+        missing = isinstance(error, ModuleNotFoundError) and error.name == "gsplat"
+        raise DeviceError("gsplat is not installed" if missing else f"gsplat does not load: {error}") from error
     return rasterization
