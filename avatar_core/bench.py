@@ -1,9 +1,11 @@
-"""Measure the engine on this machine: `python -m avatar_core.bench [--device cpu|cuda] [--json FILE]`.
+"""Measure the engine on this machine: `python -m avatar_core.bench [--device cpu|cuda] [--json FILE]`, or, with
+`--scaling [--out DIR]`, how its cost grows with Gaussians, picture size and threads.
 
 One portrait is encoded and driven by the scripted performance; every figure is printed with what it includes and with
 the number of Gaussians, the picture's size, the device, the threads and the precision it was measured at. Times are
 medians in milliseconds. Frames per second are those of animate + rasterise + compose, without tracking or display.
-On CUDA a table of stages follows, see `avatar_core.benchmarks.cuda`. Exit status 2: the device asked for cannot be used.
+On CUDA a table of stages follows, see `avatar_core.benchmarks.cuda`. Exit status 2: the device asked for cannot be
+used.
 """
 
 from __future__ import annotations
@@ -23,9 +25,12 @@ from numpy.typing import NDArray
 
 from avatar_core import rendering
 from avatar_core.atomic_file import replacing
+from avatar_core.avatar import Avatar
 from avatar_core.benchmarks.cuda import cuda_figures, describe_cuda
 from avatar_core.benchmarks.frames import FRAME_FIGURES, STAGES, Report, timed, with_count
 from avatar_core.benchmarks.qualities import compare_qualities, describe_qualities
+from avatar_core.benchmarks.scaling import BASE_SIZE, COUNTS, SIZES, measure_scaling
+from avatar_core.benchmarks.scaling_report import draw_scaling, markdown
 from avatar_core.devices import choose_device
 from avatar_core.engine import AvatarEngine
 from avatar_core.errors import AvatarError, DeviceError
@@ -35,6 +40,7 @@ from avatar_core.process_memory import resident_megabytes
 from avatar_core.rendering.jit import thread_limit
 
 NO_DEVICE = 2  # exit status where the device asked for cannot be used
+FRAMES, SCALING_FRAMES = 100, 20
 FRAME_WIDTH, FRAME_HEIGHT = 640, 480  # of the webcam picture that tracking is timed on
 
 
@@ -43,19 +49,51 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     try:
         choose_device(options.device)
-        report = measure(options)
+        report = scaling(options) if options.scaling else measure(options)
     except DeviceError as error:
         print(error, file=sys.stderr)
         return NO_DEVICE
     except AvatarError as error:
         print(error, file=sys.stderr)
         return 1
-    for line in describe(report):
+    except OSError as error:
+        print(f"{options.out}: cannot be written ({error.strerror or error}). Choose another folder.", file=sys.stderr)
+        return 1
+    for line in markdown(report).splitlines() if options.scaling else describe(report):
         print(line)
     if options.json:
         _write_json(options.json, report)
         print(f"Written: {options.json}")
     return 0
+
+
+def scaling(options: argparse.Namespace) -> Report:
+    """Time against Gaussians, size and threads; writes scaling.json, scaling.md and scaling.png to ``options.out``.
+
+    Raises:
+        AvatarError: the weights, the device or the photo cannot be used.
+        OSError: the folder cannot be written.
+    """
+    options.out.mkdir(parents=True, exist_ok=True)
+    engine = AvatarEngine.from_pretrained(options.weights, options.device)
+    try:
+        rendering.warm_up(_tell)
+        avatar = engine.encode(load_image(options.photo) if options.photo else _bundled_portrait())
+        frames = options.frames or SCALING_FRAMES
+        counts, sizes = options.counts or COUNTS, options.sizes or SIZES
+        report = {
+            **_conditions(engine, avatar),
+            "base_size": BASE_SIZE,
+            "frames": frames,
+            "times": measure_scaling(engine, avatar, frames, counts, sizes, lambda line: print(line, file=sys.stderr)),
+        }
+    finally:
+        engine.close()
+    _write_json(options.out / "scaling.json", report)
+    with replacing(options.out / "scaling.md") as temporary:
+        temporary.write_text(markdown(report), encoding="utf-8")
+    draw_scaling(report, options.out / "scaling.png")
+    return report
 
 
 def measure(options: argparse.Namespace) -> Report:
@@ -67,36 +105,27 @@ def measure(options: argparse.Namespace) -> Report:
     startup = None if options.no_startup else _startup_seconds(options.weights, options.device)
     engine = AvatarEngine.from_pretrained(options.weights, options.device)
     try:
-        rendering.warm_up(lambda what, share: print(f"{what} ({share:.0%})", file=sys.stderr))
+        rendering.warm_up(_tell)
         photo = load_image(options.photo) if options.photo else _bundled_portrait()
         encode_first, avatar = timed(engine.encode, photo)
         encode_again, avatar = timed(engine.encode, photo)
         if options.gaussians:
             avatar = with_count(avatar, options.gaussians)
-        animator = Animator(avatar, engine.networks, engine.device)
-        qualities = compare_qualities(engine, avatar, options.size, options.frames)
+        frames = options.frames or FRAMES
+        qualities = compare_qualities(engine, avatar, options.size, frames)
         on_cuda = engine.device.type == "cuda"
         return {
-            **({"cuda": cuda_figures(engine, avatar, options.frames)} if on_cuda else {}),
-            "gaussians": len(avatar),
-            "gaussians_through_networks": animator.moving,
+            **({"cuda": cuda_figures(engine, avatar, frames)} if on_cuda else {}),
+            **_conditions(engine, avatar),
             "size": options.size,
-            "device": engine.device_report,
-            "rasteriser": engine.rasterizer.name,
-            "processor": _processor_name(),
-            "threads": thread_limit(),
-            "torch_threads": torch.get_num_threads(),
-            "precision": animator.precision,
-            "frames": options.frames,
+            "frames": frames,
             **{name: qualities[0][name] for name in FRAME_FIGURES},
             "qualities": qualities,
-            "track_ms": _tracking_ms(engine, photo, options.frames),
+            "track_ms": _tracking_ms(engine, photo, frames),
             "encode_first_s": round(encode_first, 3),
             "encode_s": round(encode_again, 3),
             "startup_s": startup,
             "resident_memory_mb": resident_megabytes(),
-            "python": platform.python_version(),
-            "torch": torch.__version__,
         }
     finally:
         engine.close()
@@ -129,6 +158,27 @@ def describe(report: Report) -> list[str]:
     if "cuda" in report:
         lines += describe_cuda(report["cuda"])
     return lines
+
+
+def _conditions(engine: AvatarEngine, avatar: Avatar) -> Report:
+    """What the figures were measured on."""
+    animator = Animator(avatar, engine.networks, engine.device)
+    return {
+        "gaussians": len(avatar),
+        "gaussians_through_networks": animator.moving,
+        "device": engine.device_report,
+        "rasteriser": engine.rasterizer.name,
+        "processor": _processor_name(),
+        "threads": thread_limit(),
+        "torch_threads": torch.get_num_threads(),
+        "precision": animator.precision,
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+    }
+
+
+def _tell(what: str, share: float) -> None:
+    print(f"{what} ({share:.0%})", file=sys.stderr)
 
 
 def _tracking_ms(engine: AvatarEngine, photo: NDArray[np.uint8], frames: int) -> float | None:
@@ -196,9 +246,16 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--photo", type=Path, metavar="FILE", help="portrait to encode (default: a bundled one)")
     parser.add_argument("--gaussians", type=_positive, metavar="N", help="thin or repeat the avatar's Gaussians to N")
     parser.add_argument("--size", type=_positive, default=512, metavar="PIXELS", help="side of the picture")
-    parser.add_argument("--frames", type=_positive, default=100, metavar="N", help="frames measured")
+    parser.add_argument(
+        "--frames", type=_positive, metavar="N", help=f"frames measured ({FRAMES}; {SCALING_FRAMES} with --scaling)"
+    )
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there as well")
     parser.add_argument("--no-startup", action="store_true", help="leave out the start-up time (two more processes)")
+    growth = parser.add_argument_group("how cost grows")
+    growth.add_argument("--scaling", action="store_true", help="measure that instead: a table, scaling.json and a plot")
+    growth.add_argument("--out", type=Path, default=Path("scaling"), metavar="DIR", help="where they go (scaling)")
+    growth.add_argument("--counts", type=_positive, nargs="+", metavar="N", help="numbers of Gaussians (25K to 1M)")
+    growth.add_argument("--sizes", type=_positive, nargs="+", metavar="PIXELS", help="picture sides (256 to 2048)")
     return parser
 
 
