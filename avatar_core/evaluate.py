@@ -113,12 +113,14 @@ def main() -> None:
     drivers = clips[:: max(1, len(clips) // 3)][:3]
     if arguments.limit:
         photos, clips = photos[: arguments.limit], clips[: arguments.limit]
+    encoders = arguments.compare.split(",") if arguments.compare else []
+    unknown = sorted(set(encoders) - set(ENCODERS))
+    if unknown:
+        parser.error(f"--compare: unknown encoder {unknown[0]!r}; known are {', '.join(ENCODERS)}")
+    if arguments.views and not encoders:
+        parser.error("--views belongs to --compare")
     arguments.out.mkdir(parents=True, exist_ok=True)
-    if arguments.compare:
-        encoders = arguments.compare.split(",")
-        unknown = sorted(set(encoders) - set(ENCODERS))
-        if unknown:
-            parser.error(f"--compare: unknown encoder {unknown[0]!r}; known are {', '.join(ENCODERS)}")
+    if encoders:
         engines = {
             name: AvatarEngine.from_pretrained(arguments.weights, arguments.device, encoder=name) for name in encoders
         }

@@ -1,0 +1,99 @@
+"""Known views: an avatar held against its own renders, seen from a space of another size and place."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from avatar_core.avatar import Avatar
+from avatar_core.camera import Camera
+from avatar_core.engine import AvatarEngine
+from avatar_core.errors import AvatarError
+from avatar_core.evaluate import main
+from avatar_core.evaluation.comparison import Table, compare
+from avatar_core.evaluation.views import score_identity, summary
+
+SIZE = 256
+SCALE, SHIFT = 30.0, np.array([4.0, -7.0, 11.0])
+
+
+@pytest.fixture(scope="module")
+def identity(
+    engine: AvatarEngine, avatar: Avatar, portrait: NDArray[np.uint8], tmp_path_factory: pytest.TempPathFactory
+) -> Path:
+    """The bundled portrait with three true views that are the avatar's own, in centimetres."""
+    folder = tmp_path_factory.mktemp("views") / "astronaut"
+    folder.mkdir()
+    cv2.imwrite(str(folder / "source.png"), cv2.cvtColor(portrait, cv2.COLOR_RGB2BGR))
+    entries = []
+    for name, yaw in (("0", 0.0), ("15-30", 20.0), ("30-50", -40.0)):
+        camera = Camera.orbit(yaw)
+        rgba = engine.rasterizer.render(engine.gaussians(avatar), camera, SIZE, SIZE).numpy()
+        picture = np.round(255 * np.clip(rgba, 0, 1)).astype(np.uint8)
+        cv2.imwrite(str(folder / f"{name}.png"), cv2.cvtColor(picture, cv2.COLOR_RGBA2BGRA))
+        cv2.imwrite(str(folder / f"{name}_head.png"), picture[..., 3])
+        moved = camera.cam2world.copy()
+        moved[:3, 3] = SCALE * moved[:3, 3] + SHIFT
+        entries.append(
+            {
+                "file": f"{name}.png",
+                "head": f"{name}_head.png",
+                "kind": name,
+                "cam2world": moved.tolist(),
+                "intrinsics": camera.intrinsics.tolist(),
+            }
+        )
+    landmarks = SCALE * avatar.landmarks[:468] + SHIFT
+    (folder / "views.json").write_text(json.dumps({"landmarks": landmarks.tolist(), "views": entries}))
+    return folder
+
+
+def test_an_avatar_matches_its_own_views(engine: AvatarEngine, identity: Path) -> None:
+    figures, tiles = score_identity(engine, identity)
+    means = summary(figures)
+    assert list(means) == ["0", "15-30", "30-50"]
+    for values in means.values():
+        assert values["psnr"] > 45
+        assert values["overlap"] > 0.995
+    assert len(tiles) == 7
+
+
+def test_a_wrong_truth_scores_low(engine: AvatarEngine, identity: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "wrong"
+    folder.mkdir()
+    for path in identity.iterdir():
+        (folder / path.name).write_bytes(path.read_bytes())
+    (folder / "0.png").write_bytes((identity / "30-50.png").read_bytes())
+    figures, _ = score_identity(engine, folder)
+    assert figures[0].psnr < 25
+
+
+def test_an_incomplete_folder_is_told(engine: AvatarEngine, tmp_path: Path) -> None:
+    with pytest.raises(AvatarError, match=r"views\.json"):
+        score_identity(engine, tmp_path)
+
+
+def test_the_table_has_a_column_per_encoder(engine: AvatarEngine, identity: Path, tmp_path: Path) -> None:
+    table = compare({"lift": engine, "learned": engine}, [], [], identity.parent, tmp_path, 10)
+    row = table.rows["known views, 30-50: psnr"]
+    assert row["lift"] == row["learned"] > 45
+    assert "| | lift | learned |" in table.text()
+    assert (tmp_path / "views_0.png").exists()
+
+
+def test_empty_cells_stay_empty() -> None:
+    table = Table(["a", "b"])
+    table.add("row", "b", 1.25)
+    assert table.text().splitlines()[-1] == "| row |  | 1.25 |"
+
+
+def test_an_unknown_encoder_is_refused(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr("sys.argv", ["evaluate", "--compare", "lift,magic", "--views", "."])
+    with pytest.raises(SystemExit):
+        main()
+    assert "magic" in capsys.readouterr().err
