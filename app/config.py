@@ -94,7 +94,7 @@ class AppConfig:
     weights: str | None = None
     model: str = _choice("own", "own", "paper")
     checkpoint: str | None = None
-    encoder: str = _choice("lift", "lift", "learned")
+    encoder: str = _choice("learned", "lift", "learned")
     quality: str = _choice("full", "full", "balanced", "fast")
     size: int = _number(512, 64, 2048)
     background: str = "photo"

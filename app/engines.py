@@ -25,8 +25,6 @@ def create_engine(config: AppConfig) -> AvatarEngine:
 
         if config.quality not in PaperEngine.qualities:
             raise ConfigError(f"--quality {config.quality} is not there with --model paper. Leave one of them out.")
-        if config.encoder != "lift":
-            raise ConfigError("--encoder belongs to this program's own networks. Leave it out with --model paper.")
         checkpoint = None if config.checkpoint is None else expand(config.checkpoint)
         return PaperEngine.from_checkpoint(checkpoint, config.weights_folder, config.device)
     if config.checkpoint is not None:

@@ -55,7 +55,7 @@ Background = str | Sequence[int] | NDArray[np.uint8]
 Progress = Callable[[str, float], None]
 
 ENCODERS = ("lift", "learned")
-DEFAULT_ENCODER = "lift"
+DEFAULT_ENCODER = "learned"
 ENCODER_FILE = "encoder.safetensors"
 MIN_SIZE, MAX_SIZE = 16, 4096  # pixels of a rendered picture's side
 THUMBNAIL_SIDE = 256

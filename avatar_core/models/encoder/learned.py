@@ -39,6 +39,7 @@ OBLIQUE = 0.2
 """Cosine to the view below which the photo's skin gives way to the template."""
 BESIDE_NECK, BELOW_EAR = np.linspace(0.85, 1.1, 6), np.linspace(-1.05, -0.5, 8)
 """Canonical |x| and y where a bare neck leaves the background to be seen and hanging hair does not."""
+SHOULDERS = -1.3  # canonical y
 BARE_FROM, BARE_FULLY = 0.3, 0.6
 HEAD_NECK = PART_NAMES.index("head_neck")
 
@@ -70,7 +71,7 @@ class LearnedEncoder:
         guide = build_guide(relief)
         similarity = torch.from_numpy(guide.canonical_to_head).float()[None]
         prediction = self.network(torch.from_numpy(guide.maps)[None], similarity)
-        presence = prediction.presence[0].numpy() * usable() * _bare(relief)
+        presence = prediction.presence[0].numpy() * (usable() & _above_shoulders()) * _bare(relief)
         layer = self._sheet(prediction, torch.from_numpy(presence), guide, relief)
         radius = prediction.radius[0].numpy()
 
@@ -102,6 +103,7 @@ class LearnedEncoder:
             for values in (guide.front, guide.back, guide.coverage[..., None])
         )
         base = _finer(prediction.colour[0].movedim(-1, 0), fine).movedim(0, -1)[None]
+        base = _as_colourful(base, present, relief)
         gates = _finer(prediction.gates[0].movedim(-1, 0), fine).movedim(0, -1)[None]
         colour = blend_sources(points, direction, similarity, front, back, coverage, base, gates)[0].numpy()
         return self._cut(points[0].numpy(), present.numpy(), colour, relief)
@@ -139,6 +141,12 @@ class LearnedEncoder:
         return np.minimum(away, 2 * HAIR_DISTANCE).astype(np.float32)
 
 
+def _above_shoulders() -> NDArray[np.bool_]:
+    """(80, 1) rows above the neck's flare into the shoulders, which the lift knows from the matte."""
+    origin, _ = rays()
+    return origin[:, :1, 1] > SHOULDERS
+
+
 def _bare(relief: Relief) -> NDArray[np.float32]:
     """(120,) 1 in the columns where nothing hangs beside the neck, 0 where hair does.
 
@@ -157,6 +165,17 @@ def _bare(relief: Relief) -> NDArray[np.float32]:
     left_to_right = np.where(np.abs(azimuth) < 90, azimuth, np.sign(azimuth) * (180 - np.abs(azimuth))) / 180 + 0.5
     share = sides[0] + (sides[1] - sides[0]) * left_to_right
     return smoothstep((share - BARE_FROM) / (BARE_FULLY - BARE_FROM))
+
+
+def _as_colourful(base: Tensor, present: Tensor, relief: Relief) -> Tensor:
+    """The decoder's colours (1, R, C, 3), no more saturated than the person: a grey photo has no brown hair."""
+    shown = torch.from_numpy(relief.matte.foreground[relief.matte.alpha > 0.9])
+    made = base[0][present > PRESENT]
+    if not len(shown) or not len(made):
+        return base
+    own, others = (float((c.amax(-1) - c.amin(-1)).mean() / c.amax(-1).mean().clamp(min=1e-3)) for c in (shown, made))
+    grey = base.mean(-1, keepdim=True)
+    return grey + (base - grey) * min(own / max(others, 1e-3), 1.0)
 
 
 def _inside_present(
