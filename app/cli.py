@@ -231,6 +231,8 @@ def _unwound_by_sigterm() -> Iterator[None]:
     before = signal.signal(signal.SIGTERM, terminate)
     try:
         yield
+    except SystemExit:
+        raise SystemExit(TERMINATED) from None  # Ray makes it another code on its way here
     finally:
         signal.signal(signal.SIGTERM, before)
 

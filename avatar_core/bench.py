@@ -13,12 +13,10 @@ from __future__ import annotations
 import argparse
 import json
 import platform
-import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -31,6 +29,8 @@ from avatar_core.benchmarks.frames import FRAME_FIGURES, STAGES, Report, timed, 
 from avatar_core.benchmarks.qualities import compare_qualities, describe_qualities
 from avatar_core.benchmarks.scaling import BASE_SIZE, COUNTS, SIZES, measure_scaling
 from avatar_core.benchmarks.scaling_report import draw_scaling, markdown
+from avatar_core.benchmarks.startup import startup_seconds
+from avatar_core.benchmarks.tracking import FRAME_HEIGHT, FRAME_WIDTH, tracking_ms
 from avatar_core.devices import choose_device
 from avatar_core.engine import AvatarEngine
 from avatar_core.errors import AvatarError, DeviceError
@@ -41,7 +41,6 @@ from avatar_core.rendering.jit import thread_limit
 
 NO_DEVICE = 2  # exit status where the device asked for cannot be used
 FRAMES, SCALING_FRAMES = 100, 20
-FRAME_WIDTH, FRAME_HEIGHT = 640, 480  # of the webcam picture that tracking is timed on
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -102,7 +101,7 @@ def measure(options: argparse.Namespace) -> Report:
     Raises:
         AvatarError: the weights, the device or the photo cannot be used.
     """
-    startup = None if options.no_startup else _startup_seconds(options.weights, options.device)
+    startup = None if options.no_startup else startup_seconds(options.weights, options.device)
     engine = AvatarEngine.from_pretrained(options.weights, options.device)
     try:
         rendering.warm_up(_tell)
@@ -121,7 +120,7 @@ def measure(options: argparse.Namespace) -> Report:
             "frames": frames,
             **{name: qualities[0][name] for name in FRAME_FIGURES},
             "qualities": qualities,
-            "track_ms": _tracking_ms(engine, photo, frames),
+            "track_ms": tracking_ms(engine, photo, frames),
             "encode_first_s": round(encode_first, 3),
             "encode_s": round(encode_again, 3),
             "startup_s": startup,
@@ -179,41 +178,6 @@ def _conditions(engine: AvatarEngine, avatar: Avatar) -> Report:
 
 def _tell(what: str, share: float) -> None:
     print(f"{what} ({share:.0%})", file=sys.stderr)
-
-
-def _tracking_ms(engine: AvatarEngine, photo: NDArray[np.uint8], frames: int) -> float | None:
-    """Median milliseconds to track a webcam-sized frame with the photo in it, swaying; None when no face is found."""
-    scale = FRAME_HEIGHT / photo.shape[0]
-    engine.track.reset()
-    times = []
-    for index in range(frames):
-        shift = FRAME_WIDTH / 2 - scale * photo.shape[1] / 2 + 20 * np.sin(index / 10)
-        placed = np.array([[scale, 0, shift], [0, scale, 0]])
-        frame = cv2.warpAffine(photo, placed, (FRAME_WIDTH, FRAME_HEIGHT), borderMode=cv2.BORDER_REPLICATE)
-        seconds, motion = timed(engine.track, frame.astype(np.uint8))
-        if motion is not None:
-            times.append(1e3 * seconds)
-    engine.track.reset()
-    return round(float(np.median(times)), 2) if times else None
-
-
-def _startup_seconds(weights: str, device: str) -> float:
-    """Seconds from starting a Python process until an engine stands and its kernels are loaded; the second of two runs.
-
-    The first run compiles the kernels where that has not happened yet.
-    """
-    code = (
-        "import sys; from avatar_core.engine import AvatarEngine; from avatar_core import rendering;"
-        "AvatarEngine.from_pretrained(sys.argv[1], sys.argv[2]); rendering.warm_up()"
-    )
-    seconds = 0.0
-    for _ in range(2):
-        command = [sys.executable, "-c", code, weights, device]
-        seconds, done = timed(subprocess.run, command, capture_output=True, text=True)
-        if done.returncode != 0:
-            lines = done.stderr.strip().splitlines()
-            raise AvatarError(lines[-1] if lines else "the engine could not be started in a new process")
-    return round(seconds, 2)
 
 
 def _bundled_portrait() -> NDArray[np.uint8]:

@@ -19,6 +19,7 @@ from app.errors import ConfigError
 from app.outputs import check_output, remove_unfinished
 from app.recorder import VIDEO_ENDINGS
 from app.report import environment, write_report
+from avatar_core.rendering import kernels_are_cached
 
 REPORT_NAME = "batch_report.json"
 _MAX_WORKERS = 1024
@@ -47,6 +48,8 @@ def run_batch(job: BatchJob, config: AppConfig) -> bool:
     pool: Pool | None = None
     try:
         if waiting:
+            if not kernels_are_cached():
+                print("Compiling for this processor (first start only), a minute at most ...", flush=True)
             pool = _make_pool(job, config, len(waiting))
             print(f"{len(pairs)} videos, {len(pairs) - len(waiting)} of them there already. {pool.description}")
             with tqdm(total=len(pairs), initial=len(pairs) - len(waiting), unit="video", desc="Batch") as bar:

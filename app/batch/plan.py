@@ -57,6 +57,10 @@ def plan_pairs(job: BatchJob) -> list[Pair]:
     if job.drivers is None or str(job.drivers) == PERFORMANCE_KEY:
         drivers = {PERFORMANCE_KEY: PERFORMANCE_KEY}
     else:
+        if job.drivers.resolve() == job.out.resolve():
+            raise ConfigError(
+                f"--out '{job.out}' is the folder of the clips: the next run would take videos for clips."
+            )
         clips = _entries(job.drivers, _is_clip, "clip", VIDEO_SUFFIXES)
         drivers = dict(zip(_labels(clips), map(str, clips), strict=True))
     return [

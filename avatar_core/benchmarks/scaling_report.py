@@ -79,11 +79,10 @@ def draw_scaling(report: dict[str, Any], path: Path) -> None:
     ]
     if parts[RASTERISER]["by_threads"]:
         panels.append(Panel("threads", lines("by_threads", "threads")))
-    where = (
-        f"{report['processor']}, {report['threads']} threads, {report['precision']}; {report['gaussians']} Gaussians"
-    )
+    machine = f"{report['processor']}, {report['threads']} threads, {report['precision']}"
+    title = f"{machine}, an avatar of {report['gaussians']} Gaussians"
     with replacing(path) as temporary:
-        draw(panels, "milliseconds", where).save(temporary, format="PNG")
+        draw(panels, "milliseconds", title).save(temporary, format="PNG")
 
 
 def _table(head: Sequence[str], rows: Sequence[Sequence[object]]) -> list[str]:

@@ -76,5 +76,6 @@ def test_help_names_every_argument_of_the_documentation(capsys: pytest.CaptureFi
     for name in (
         "source", "driver", "device", "headless", "out", "yaw", "pitch", "turntable", "size", "background", "report",
         "seconds", "frames", "config", "list-cameras", "no-mark", "quality",
+        "batch", "sources", "drivers", "workers", "ray",
     ):  # fmt: skip
         assert f"--{name}" in text

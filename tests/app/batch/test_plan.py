@@ -42,6 +42,12 @@ def test_single_files_and_the_performance_by_name_are_taken(tmp_path: Path) -> N
         assert [pair.out.name for pair in pairs] == [name]
 
 
+def test_videos_do_not_become_clips_of_the_next_run(tmp_path: Path) -> None:
+    touch(tmp_path / "me.jpg", tmp_path / "a.mp4")
+    with pytest.raises(ConfigError, match="folder of the clips"):
+        plan_pairs(BatchJob(tmp_path, tmp_path, tmp_path / "."))
+
+
 def test_folders_without_use_are_named(tmp_path: Path) -> None:
     touch(tmp_path / "photos" / "me.jpg", tmp_path / "empty" / "words.txt")
     with pytest.raises(ConfigError, match=r"missing.*portraits cannot be read"):
