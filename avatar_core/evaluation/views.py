@@ -9,19 +9,22 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from avatar_core.avatar import Avatar
-from avatar_core.camera import Camera
+from avatar_core.camera import DEFAULT_RADIUS, Camera
 from avatar_core.engine import AvatarEngine
 from avatar_core.errors import AvatarError
 from avatar_core.evaluation.metrics import psnr
 from avatar_core.evaluation.sheets import tile
+from avatar_core.lift.canvas import CROP_SIZE, FOCAL, cut_canvas
 from avatar_core.motion import HeadPose, Motion
-from avatar_core.tracking.align import Similarity, similarity
+from avatar_core.tracking.align import Similarity
+from avatar_core.tracking.photo_face import PhotoFaceFinder
 from avatar_core.tracking.topology import MESH_COUNT
 
 GROUND = 128  # grey level behind both pictures
@@ -48,13 +51,14 @@ def score_identity(engine: AvatarEngine, folder: Path) -> tuple[list[ViewFigures
         landmarks, views = np.array(listing["landmarks"], np.float64), listing["views"]
     except (OSError, ValueError, KeyError) as error:
         raise AvatarError(f"{folder}: no usable views.json ({error}). Make the view set again.") from error
-    avatar = engine.encode(folder / "source.png")
-    to_head = similarity(landmarks, avatar.landmarks[:MESH_COUNT].astype(np.float64))
-    figures, tiles = [], [tile(_read(folder / "source.png")[..., :3], 192, folder.name)]
+    source = np.ascontiguousarray(_read(folder / "source.png")[..., :3])
+    avatar = engine.encode(source)
+    to_head = _placement(engine, avatar, source, landmarks, _camera(listing["source"]))
+    figures, tiles = [], [tile(source, 192, folder.name)]
     for view in views:
         truth, head = _read(folder / view["file"]), _read(folder / view["head"])[..., 0] > 127
         motion = _drive(engine, [folder / name for name in view.get("drivers", [])])
-        camera = _placed(Camera(np.array(view["cam2world"]), np.array(view["intrinsics"])), to_head)
+        camera = _placed(_camera(view), to_head)
         shown = _draw(engine, avatar, motion, camera, truth.shape[0])
         figures.append(_compare(view["kind"], shown, truth, head))
         tiles += [tile(_on_grey(shown), 192, view["kind"]), tile(_on_grey(truth), 192, "true")]
@@ -93,6 +97,34 @@ def _drive(engine: AvatarEngine, drivers: list[Path]) -> Motion | None:
     if motion is None:
         raise AvatarError(f"{drivers[-1]}: no face was found in the driver's picture.")
     return replace(motion, pose=HeadPose())
+
+
+def _camera(entry: dict[str, Any]) -> Camera:
+    return Camera(np.array(entry["cam2world"]), np.array(entry["intrinsics"]))
+
+
+def _placement(
+    engine: AvatarEngine, avatar: Avatar, source: NDArray[np.uint8], landmarks: NDArray[np.float64], camera: Camera
+) -> Similarity:
+    """The truth's space in the avatar's head space.
+
+    The source's ``camera`` and the default camera look the same way at the same pixels; the faces' depth and the scale
+    of the avatar's crop settle the rest. ``landmarks`` (468, 3) of the truth.
+    """
+    finder = PhotoFaceFinder(engine.face_model)
+    found = finder.find(source).landmarks
+    finder.close()
+    to_crop = cut_canvas(source, found).image_to_crop
+    pixel = camera.pixel_intrinsics(source.shape[1], source.shape[0])
+    level = float(np.median(avatar.landmarks[:MESH_COUNT, 2]))
+    depth = float(np.median(landmarks @ camera.world2cam[2, :3] + camera.world2cam[2, 3]))
+    per_pixel = (DEFAULT_RADIUS - level) / FOCAL
+    scale = pixel[0, 0] * to_crop[0, 0] / depth * per_pixel
+    middle = to_crop[:, :2] @ pixel[:2, 2] + to_crop[:, 2] - CROP_SIZE / 2
+    axes = np.diag([1.0, -1.0, -1.0]) @ camera.world2cam[:3, :3]
+    at_face = camera.cam2world[:3, 3] + depth * camera.cam2world[:3, 2]
+    place = np.array([middle[0] * per_pixel, -middle[1] * per_pixel, level])
+    return Similarity(scale, axes, place - scale * axes @ at_face)
 
 
 def _placed(camera: Camera, to_head: Similarity) -> Camera:

@@ -17,9 +17,32 @@ from avatar_core.errors import AvatarError
 from avatar_core.evaluate import main
 from avatar_core.evaluation.comparison import Table, compare
 from avatar_core.evaluation.views import score_identity, summary
+from avatar_core.lift.canvas import CROP_SIZE, cut_canvas
+from avatar_core.tracking.photo_face import PhotoFaceFinder
 
 SIZE = 256
 SCALE, SHIFT = 30.0, np.array([4.0, -7.0, 11.0])
+
+
+def _found(engine: AvatarEngine, portrait: NDArray[np.uint8]) -> NDArray[np.float32]:
+    finder = PhotoFaceFinder(engine.face_model)
+    landmarks = finder.find(portrait).landmarks
+    finder.close()
+    return landmarks
+
+
+def _source_camera(image_to_crop: NDArray[np.float64]) -> dict[str, object]:
+    """The camera of the whole photo: the default one, whose picture the avatar's crop is a part of."""
+    side = 512
+    scale = image_to_crop[0, 0]
+    camera = Camera.orbit()
+    pixel = camera.pixel_intrinsics(CROP_SIZE, CROP_SIZE)
+    intrinsics = np.eye(3)
+    intrinsics[[0, 1], [0, 1]] = pixel[0, 0] / scale / side
+    intrinsics[:2, 2] = (pixel[:2, 2] - image_to_crop[:, 2]) / scale / side
+    moved = camera.cam2world.copy()
+    moved[:3, 3] = SCALE * moved[:3, 3] + SHIFT
+    return {"cam2world": moved.tolist(), "intrinsics": intrinsics.tolist()}
 
 
 @pytest.fixture(scope="module")
@@ -49,7 +72,9 @@ def identity(
             }
         )
     landmarks = SCALE * avatar.landmarks[:468] + SHIFT
-    (folder / "views.json").write_text(json.dumps({"landmarks": landmarks.tolist(), "views": entries}))
+    canvas = cut_canvas(portrait, _found(engine, portrait))
+    listing = {"landmarks": landmarks.tolist(), "source": _source_camera(canvas.image_to_crop), "views": entries}
+    (folder / "views.json").write_text(json.dumps(listing))
     return folder
 
 

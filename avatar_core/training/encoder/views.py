@@ -67,7 +67,8 @@ def make_views(name: str, avatar: TeacherAvatar, out: Path, rasterizer: Rasteriz
         _write(folder / f"driver_{number}.png", picture(avatar, shot, rasterizer)[0])
         entries.append({**entry, "drivers": ["calm.png"] * 3 + [f"driver_{number}.png"]})
     landmarks = avatar.landmarks(avatar.source_activations)
-    (folder / "views.json").write_text(json.dumps({"landmarks": landmarks.tolist(), "views": entries}))
+    listing = {"landmarks": landmarks.tolist(), "source": _entry(shot_camera(avatar.camera, source, WIDER))}
+    (folder / "views.json").write_text(json.dumps({**listing, "views": entries}))
 
 
 def _view(
@@ -78,13 +79,11 @@ def _view(
     head = _head_mask(avatar, shot, camera) & (rgba[..., 3] > 0.5)
     _write(folder / f"{name}.png", np.round(255 * np.clip(rgba, 0, 1)).astype(np.uint8))
     _write(folder / f"{name}_head.png", (255 * head).astype(np.uint8))
-    return {
-        "file": f"{name}.png",
-        "head": f"{name}_head.png",
-        "kind": kind,
-        "cam2world": camera.cam2world.tolist(),
-        "intrinsics": camera.intrinsics.tolist(),
-    }
+    return {"file": f"{name}.png", "head": f"{name}_head.png", "kind": kind, **_entry(camera)}
+
+
+def _entry(camera: Camera) -> dict[str, object]:
+    return {"cam2world": camera.cam2world.tolist(), "intrinsics": camera.intrinsics.tolist()}
 
 
 def _head_mask(avatar: TeacherAvatar, shot: Shot, camera: Camera) -> NDArray[np.bool_]:
