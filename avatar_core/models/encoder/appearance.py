@@ -41,10 +41,10 @@ def blend_sources(
         ((front, places, direction), (front, mirrored, direction * mirror), (back, places, None))
     ):
         believed = torch.exp(gates[..., index].clamp(-6.0, 6.0))
-        believed = believed * _sample(coverage, place)[..., 0]
+        believed = believed * sample(coverage, place)[..., 0]
         if ray is not None:
             believed = believed * facing(ray, canonical_to_head)
-        sources.append(_sample(picture, place))
+        sources.append(sample(picture, place))
         weights.append(believed)
     total = torch.stack(weights, dim=-1)
     share = total / total.sum(-1, keepdim=True)
@@ -59,7 +59,7 @@ def facing(direction: Tensor, canonical_to_head: Tensor) -> Tensor:
     return share * share * (3 - 2 * share)
 
 
-def _sample(values: Tensor, place: Tensor) -> Tensor:
-    """values (B, K, S, S) at places (B, R, C, 2) -> (B, R, C, K)."""
+def sample(values: Tensor, place: Tensor) -> Tensor:
+    """Canvas values (B, K, S, S) at places (B, R, C, 2), see `canvas_position` -> (B, R, C, K)."""
     sampled = functional.grid_sample(values, place, align_corners=False, padding_mode="border")
     return sampled.movedim(1, -1)

@@ -21,10 +21,11 @@ from avatar_core.lift.coordinates import HAIR_DISTANCE, head_expression_weight, 
 from avatar_core.lift.layer import Layer, frames
 from avatar_core.lift.maps import smoothstep
 from avatar_core.lift.relief import Refinement, Relief
-from avatar_core.models.encoder.appearance import blend_sources
+from avatar_core.models.encoder.appearance import blend_sources, sample
 from avatar_core.models.encoder.guide import Guide, build_guide, with_correction
-from avatar_core.models.encoder.layout import CENTRE, COLUMNS, ROWS, cell_azimuth, locate, rays, usable
+from avatar_core.models.encoder.layout import CENTRE, COLUMNS, DOME_SHARE, ROWS, cell_azimuth, locate, rays, usable
 from avatar_core.models.encoder.network import EncoderNetwork, Prediction
+from avatar_core.models.encoder.projection import canvas_position
 from avatar_core.tracking.topology import MESH_COUNT
 
 LARGE_PERSON = 185_000
@@ -39,6 +40,7 @@ OBLIQUE = 0.2
 """Cosine to the view below which the photo's skin gives way to the template."""
 BESIDE_NECK, BELOW_EAR = np.linspace(0.85, 1.1, 6), np.linspace(-1.05, -0.5, 8)
 """Canonical |x| and y where a bare neck leaves the background to be seen and hanging hair does not."""
+LARGEST_GAIN = 6.0
 SHOULDERS = -1.3  # canonical y
 BARE_FROM, BARE_FULLY = 0.3, 0.6
 HEAD_NECK = PART_NAMES.index("head_neck")
@@ -103,7 +105,8 @@ class LearnedEncoder:
             for values in (guide.front, guide.back, guide.coverage[..., None])
         )
         base = _finer(prediction.colour[0].movedim(-1, 0), fine).movedim(0, -1)[None]
-        base = _as_colourful(base, present, relief)
+        rim = sample(back, canvas_position(points, similarity))
+        base = _in_the_photos_colours(base, present, rim)
         gates = _finer(prediction.gates[0].movedim(-1, 0), fine).movedim(0, -1)[None]
         colour = blend_sources(points, direction, similarity, front, back, coverage, base, gates)[0].numpy()
         return self._cut(points[0].numpy(), present.numpy(), colour, relief)
@@ -167,15 +170,19 @@ def _bare(relief: Relief) -> NDArray[np.float32]:
     return smoothstep((share - BARE_FROM) / (BARE_FULLY - BARE_FROM))
 
 
-def _as_colourful(base: Tensor, present: Tensor, relief: Relief) -> Tensor:
-    """The decoder's colours (1, R, C, 3), no more saturated than the person: a grey photo has no brown hair."""
-    shown = torch.from_numpy(relief.matte.foreground[relief.matte.alpha > 0.9])
-    made = base[0][present > PRESENT]
-    if not len(shown) or not len(made):
+def _in_the_photos_colours(base: Tensor, present: Tensor, rim: Tensor) -> Tensor:
+    """The decoder's colours (1, R, C, 3), scaled so that above the ears their mean is that of the person's rim: the
+    decoder knows where hair ends and how it is shaded, the photo knows its colour.
+
+    Args:
+        rim: (1, R, C, 3) what the lift's far side has at the same places.
+    """
+    crown = present > PRESENT
+    crown[round(DOME_SHARE * len(crown)) :] = False
+    if not crown.any():
         return base
-    own, others = (float((c.amax(-1) - c.amin(-1)).mean() / c.amax(-1).mean().clamp(min=1e-3)) for c in (shown, made))
-    grey = base.mean(-1, keepdim=True)
-    return grey + (base - grey) * min(own / max(others, 1e-3), 1.0)
+    own, made = rim[0][crown].mean(0), base[0][crown].clamp(min=0).mean(0)
+    return base * (own / made.clamp(min=0.02)).clamp(1 / LARGEST_GAIN, LARGEST_GAIN)
 
 
 def _inside_present(
