@@ -96,13 +96,13 @@ def lift(
     surfaces, matte, face, registered = relief.surfaces, relief.matte, relief.face, relief.registered
     picture = relief.canvas.image.astype(np.float32) / np.float32(255)
     eyes, over_eye = build_eyes(picture, surfaces.head, face, face_model.mean)
-    skin = build_skin(surfaces, matte, picture, over_eye, face, registered, face_model.mean)
     back = build_back(surfaces, matte, face, registered)
-    layers = [skin, build_body(surfaces, matte, face, registered), back]
-    if refined is not None:
-        layers[0] = skin.take(~refined.supersedes(skin))
-        layers[-1] = back.take(~refined.replaces(back.u))
-        layers += refined.layers
+    layers = [
+        build_skin(surfaces, matte, picture, over_eye, face, registered, face_model.mean),
+        build_body(surfaces, matte, face, registered),
+        back if refined is None else back.take(~refined.replaces(back.u)),
+        *([] if refined is None else refined.layers),
+    ]
     report("mouth", 0.85)
     layers += [*eyes, build_mouth(picture, surfaces.head, face, face_model.mean)]
     return _finish(join(layers), relief, report)

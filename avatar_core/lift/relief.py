@@ -42,14 +42,11 @@ class Refinement:
         relief: the corrected relief.
         layers: further sheets of samples.
         replaces: canonical points (N, 3) of the lift's far side -> (N,) bool, which of them ``layers`` stands for.
-        supersedes: the same for samples of the visible skin: those that the photo shows so obliquely that ``layers``
-            knows better.
     """
 
     relief: Relief
     layers: list[Layer]
     replaces: Callable[[NDArray[np.floating]], NDArray[np.bool_]]
-    supersedes: Callable[[Layer], NDArray[np.bool_]]
 
 
 class Refiner(Protocol):

@@ -15,10 +15,9 @@ from scipy.spatial import cKDTree
 from torch import Tensor
 
 from avatar_core.avatar import PART_NAMES
-from avatar_core.camera import DEFAULT_RADIUS
 from avatar_core.lift.canvas import CANVAS_SIZE, project
 from avatar_core.lift.coordinates import HAIR_DISTANCE, head_expression_weight, head_part, neck_weight
-from avatar_core.lift.layer import Layer, frames
+from avatar_core.lift.layer import Layer
 from avatar_core.lift.maps import smoothstep
 from avatar_core.lift.relief import Refinement, Relief
 from avatar_core.models.encoder.appearance import blend_sources, sample
@@ -36,11 +35,10 @@ BURIED = 0.012
 """Canonical units that the template lies under what the photo shows, where both are."""
 OUTGROWN = 1.5
 """Far-side samples up to this multiple of the template's radius are replaced by it; shoulders beyond stay."""
-OBLIQUE = 0.2
-"""Cosine to the view below which the photo's skin gives way to the template."""
 BESIDE_NECK, BELOW_EAR = np.linspace(0.85, 1.1, 6), np.linspace(-1.05, -0.5, 8)
 """Canonical |x| and y where a bare neck leaves the background to be seen and hanging hair does not."""
 LARGEST_GAIN = 6.0
+OUTLINE, CLEARANCE = 0.6, 0.01  # coverage, and inter-ocular distances behind the visible surface
 SHOULDERS = -1.3  # canonical y
 BARE_FROM, BARE_FULLY = 0.3, 0.6
 HEAD_NECK = PART_NAMES.index("head_neck")
@@ -74,23 +72,14 @@ class LearnedEncoder:
         similarity = torch.from_numpy(guide.canonical_to_head).float()[None]
         prediction = self.network(torch.from_numpy(guide.maps)[None], similarity)
         presence = prediction.presence[0].numpy() * (usable() & _above_shoulders()) * _bare(relief)
-        layer = self._sheet(prediction, torch.from_numpy(presence), guide, relief)
+        corrected = with_correction(relief, prediction.correction[0].numpy())
+        layer = self._sheet(prediction, torch.from_numpy(presence), guide, corrected)
         radius = prediction.radius[0].numpy()
 
         def replaces(canonical: NDArray[np.floating]) -> NDArray[np.bool_]:
             return _inside_present(canonical, radius, presence)
 
-        def supersedes(skin: Layer) -> NDArray[np.bool_]:
-            axes, _ = frames(skin)
-            towards = -skin.position + np.array([0.0, 0.0, DEFAULT_RADIUS], np.float32)
-            facing = (axes[..., 2] * towards).sum(-1) / np.linalg.norm(towards, axis=-1)
-            oblique = (facing < OBLIQUE) & (skin.expression_weight > 0.5)
-            chosen = np.zeros(len(skin), bool)
-            chosen[oblique] = _inside_present(relief.face.to_head.invert(skin.position[oblique]), radius, presence)
-            return chosen
-
-        corrected = with_correction(relief, prediction.correction[0].numpy())
-        return Refinement(corrected, [layer] if len(layer) else [], replaces, supersedes)
+        return Refinement(corrected, [layer] if len(layer) else [], replaces)
 
     def _sheet(self, prediction: Prediction, presence: Tensor, guide: Guide, relief: Relief) -> Layer:
         """The template's samples where it is present."""
@@ -122,6 +111,9 @@ class LearnedEncoder:
         canonical = points[chosen]
         inward = canonical - CENTRE
         buried = to_head.apply(canonical - BURIED * inward / np.linalg.norm(inward, axis=1, keepdims=True))
+        hidden = _hidden_in_photo(buried, relief)
+        chosen[chosen] = hidden
+        canonical, buried = canonical[hidden], buried[hidden]
         distance = self._from_face(canonical)
         moves = head_expression_weight(distance) * (canonical[:, 1] > -1.3)
         part = np.where(moves > 0, head_part(canonical, distance, self._mean), HEAD_NECK).astype(np.uint8)
@@ -142,6 +134,19 @@ class LearnedEncoder:
         """Distance (N,) to the mean face's mesh."""
         away, _ = cKDTree(self._mean[:MESH_COUNT]).query(canonical, distance_upper_bound=2 * HAIR_DISTANCE)
         return np.minimum(away, 2 * HAIR_DISTANCE).astype(np.float32)
+
+
+def _hidden_in_photo(points: NDArray[np.floating], relief: Relief) -> NDArray[np.bool_]:
+    """(N,) whether head-space points lie within the person's outline and behind what the photo shows there; beyond the
+    photo's edge all do. The template must not be seen in the photo's own view."""
+    place = project(points)
+    column, row = np.floor(place[:, 0]).astype(int), np.floor(place[:, 1]).astype(int)
+    outside = (column < 0) | (column >= CANVAS_SIZE) | (row < 0) | (row >= CANVAS_SIZE)
+    row, column = np.clip(row, 0, CANVAS_SIZE - 1), np.clip(column, 0, CANVAS_SIZE - 1)
+    shown = np.where(relief.face.body, relief.surfaces.body, relief.surfaces.head)[row, column]
+    behind = place[:, 2] < shown - CLEARANCE * relief.face.eye_distance
+    covered = (relief.matte.alpha[row, column] > OUTLINE) & behind
+    return outside | ~relief.canvas.valid[row, column] | covered
 
 
 def _above_shoulders() -> NDArray[np.bool_]:
