@@ -88,8 +88,8 @@ def test_a_short_training_lowers_the_loss_and_writes_weights(
     words = [
         f"samples={samples}", f"out={tmp_path / 'encoder.safetensors'}", f"loop.folder={tmp_path / 'run'}",
         "batch_size=2",
-        "loop.steps=12", "loop.warm_up_steps=2", "loop.save_every=6", "loop.picture_every=12", "loop.log_every=2",
-        "loop.accelerator=cpu", "loop.devices=1", "loop.learning_rate=2e-3", "loop.average_decay=0.5",
+        "loop.steps=24", "loop.warm_up_steps=4", "loop.save_every=12", "loop.picture_every=24", "loop.log_every=6",
+        "loop.accelerator=cpu", "loop.devices=1", "loop.learning_rate=3e-4", "loop.average_decay=0.5",
     ]  # fmt: skip
     assert train.main(words) == 0
     assert "held out" in capsys.readouterr().out
@@ -97,7 +97,7 @@ def test_a_short_training_lowers_the_loss_and_writes_weights(
     rows = (tmp_path / "run" / "log.csv").read_text().splitlines()
     column = rows[0].split(",").index("loss")
     losses = [float(row.split(",")[column]) for row in rows[1:]]
-    assert losses[-1] < losses[0]
+    assert losses[-1] < 0.9 * losses[0]
 
 
 def test_missing_samples_are_told_with_the_way_to_make_them(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
