@@ -15,10 +15,11 @@ from scipy.spatial import cKDTree
 from torch import Tensor
 
 from avatar_core.avatar import PART_NAMES
-from avatar_core.lift.canvas import CANVAS_SIZE, project
+from avatar_core.lift.canvas import CANVAS_SIZE, pixel_grid, project, unproject
 from avatar_core.lift.coordinates import HAIR_DISTANCE, head_expression_weight, head_part, neck_weight
+from avatar_core.lift.fill import nearest
 from avatar_core.lift.layer import Layer
-from avatar_core.lift.maps import smoothstep
+from avatar_core.lift.maps import distance_from, smoothstep
 from avatar_core.lift.relief import Refinement, Relief
 from avatar_core.models.encoder.appearance import blend_sources, sample
 from avatar_core.models.encoder.guide import Guide, build_guide, with_correction
@@ -38,7 +39,11 @@ OUTGROWN = 1.5
 BESIDE_NECK, BELOW_EAR = np.linspace(0.85, 1.1, 6), np.linspace(-1.05, -0.5, 8)
 """Canonical |x| and y where a bare neck leaves the background to be seen and hanging hair does not."""
 LARGEST_GAIN = 6.0
-OUTLINE, CLEARANCE = 0.6, 0.01  # coverage, and inter-ocular distances behind the visible surface
+OPAQUE, INSET, CLEARANCE = 0.9, 6.0, 0.01
+"""How far within the person's outline (coverage, pixels) and behind the visible surface (inter-ocular distances) the
+template stays: its samples are soft discs."""
+FARTHEST_OUT = 0.3  # inter-ocular distances outside the outline beyond which a sample is left out
+LONGEST_STEP, SMALLEST_AREA = 2.5, 0.02  # of a sample, over the median one
 SHOULDERS = -1.3  # canonical y
 BARE_FROM, BARE_FULLY = 0.3, 0.6
 HEAD_NECK = PART_NAMES.index("head_neck")
@@ -103,24 +108,22 @@ class LearnedEncoder:
     def _cut(
         self, points: NDArray[np.float32], present: NDArray[np.float32], colour: NDArray[np.float32], relief: Relief
     ) -> Layer:
-        chosen, stride = _thin_out(present > PRESENT)
-        to_head = relief.face.to_head
-        placed = to_head.apply(points).astype(np.float32)
+        inward = points - CENTRE
+        inward /= np.linalg.norm(inward, axis=-1, keepdims=True)
+        placed, hidden = _behind_photo(relief.face.to_head.apply(points - BURIED * inward), relief)
+        chosen, stride = _thin_out((present > PRESENT) & hidden)
         across = 0.5 * (np.roll(placed, -1, axis=1) - np.roll(placed, 1, axis=1)) * stride[:, None, None]
         upward = -np.gradient(placed, axis=0)
+        area = np.linalg.norm(np.cross(across, upward), axis=-1)
+        chosen &= area > (SMALLEST_AREA * float(np.median(area[chosen])) if chosen.any() else 0.0)
         canonical = points[chosen]
-        inward = canonical - CENTRE
-        buried = to_head.apply(canonical - BURIED * inward / np.linalg.norm(inward, axis=1, keepdims=True))
-        hidden = _hidden_in_photo(buried, relief)
-        chosen[chosen] = hidden
-        canonical, buried = canonical[hidden], buried[hidden]
         distance = self._from_face(canonical)
         moves = head_expression_weight(distance) * (canonical[:, 1] > -1.3)
         part = np.where(moves > 0, head_part(canonical, distance, self._mean), HEAD_NECK).astype(np.uint8)
         return Layer(
-            position=buried.astype(np.float32),
-            across=np.asarray(across[chosen], np.float32),
-            upward=np.asarray(upward[chosen], np.float32),
+            position=placed[chosen],
+            across=_not_longer(across[chosen]),
+            upward=_not_longer(upward[chosen]),
             colour=np.clip(colour[chosen], 0, 1).astype(np.float32),
             coverage=np.ones(len(canonical), np.float32),
             u=canonical.astype(np.float32),
@@ -136,17 +139,33 @@ class LearnedEncoder:
         return np.minimum(away, 2 * HAIR_DISTANCE).astype(np.float32)
 
 
-def _hidden_in_photo(points: NDArray[np.floating], relief: Relief) -> NDArray[np.bool_]:
-    """(N,) whether head-space points lie within the person's outline and behind what the photo shows there; beyond the
-    photo's edge all do. The template must not be seen in the photo's own view."""
-    place = project(points)
+def _not_longer(steps: NDArray[np.floating]) -> NDArray[np.float32]:
+    """Steps (N, 3) between samples, the longest of them shortened: drawn in to the outline, neighbours may part."""
+    length = np.linalg.norm(steps, axis=1, keepdims=True)
+    limit = LONGEST_STEP * float(np.median(length)) if len(steps) else 0.0
+    return np.asarray(steps * np.minimum(1, limit / np.maximum(length, 1e-9)), np.float32)
+
+
+def _behind_photo(points: NDArray[np.floating], relief: Relief) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+    """Head-space points (R, C, 3) drawn in to the person's outline, and whether (R, C) each lies behind what the photo
+    shows there: the template must not be seen in the photo's own view. Beyond the photo's edge nothing is known."""
+    place = project(points.reshape(-1, 3))
     column, row = np.floor(place[:, 0]).astype(int), np.floor(place[:, 1]).astype(int)
     outside = (column < 0) | (column >= CANVAS_SIZE) | (row < 0) | (row >= CANVAS_SIZE)
     row, column = np.clip(row, 0, CANVAS_SIZE - 1), np.clip(column, 0, CANVAS_SIZE - 1)
+    free = outside | ~relief.canvas.valid[row, column]
+    inner = distance_from(relief.matte.alpha < OPAQUE) > INSET
+    x, y = pixel_grid()
+    inmost = nearest(np.stack([x, y], axis=-1), inner)[row, column]
+    moves = ~inner[row, column] & ~free
+    target = np.where(moves[:, None], inmost, place[:, :2])
+    near = np.linalg.norm(target - place[:, :2], axis=1) < FARTHEST_OUT * relief.face.eye_distance
+    row, column = (np.clip(target[:, axis].astype(int), 0, CANVAS_SIZE - 1) for axis in (1, 0))
     shown = np.where(relief.face.body, relief.surfaces.body, relief.surfaces.head)[row, column]
     behind = place[:, 2] < shown - CLEARANCE * relief.face.eye_distance
-    covered = (relief.matte.alpha[row, column] > OUTLINE) & behind
-    return outside | ~relief.canvas.valid[row, column] | covered
+    moved = np.where(moves[:, None], unproject(target[:, 0], target[:, 1], place[:, 2]), points.reshape(-1, 3))
+    hidden = free | (near & behind)
+    return moved.reshape(points.shape).astype(np.float32), hidden.reshape(points.shape[:2])
 
 
 def _above_shoulders() -> NDArray[np.bool_]:
