@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import cv2
 import numpy as np
 import torch
 import torch.nn.functional as functional
@@ -34,8 +35,9 @@ there are two, both ways."""
 PRESENT = 0.4
 BURIED = 0.012
 """Canonical units that the template lies under what the photo shows, where both are."""
-OUTGROWN = 1.5
-"""Far-side samples up to this multiple of the template's radius are replaced by it; shoulders beyond stay."""
+OUTGROWN, HEAD_ABOVE, BESIDE = 1.5, -0.8, 7
+"""Below canonical y `HEAD_ABOVE`, far-side samples beyond this multiple of the template's radius are shoulders and
+stay; cells up to half of `BESIDE` from the template's edge count as its own."""
 BESIDE_NECK, BELOW_EAR = np.linspace(0.85, 1.1, 6), np.linspace(-1.05, -0.5, 8)
 """Canonical |x| and y where a bare neck leaves the background to be seen and hanging hair does not."""
 LARGEST_GAIN = 6.0
@@ -82,7 +84,7 @@ class LearnedEncoder:
         radius = prediction.radius[0].numpy()
 
         def replaces(canonical: NDArray[np.floating]) -> NDArray[np.bool_]:
-            return _inside_present(canonical, radius, presence)
+            return _stood_for(canonical, radius, presence)
 
         return Refinement(corrected, [layer] if len(layer) else [], replaces)
 
@@ -209,15 +211,17 @@ def _in_the_photos_colours(base: Tensor, present: Tensor, rim: Tensor) -> Tensor
     return base * (own / made.clamp(min=0.02)).clamp(1 / LARGEST_GAIN, LARGEST_GAIN)
 
 
-def _inside_present(
+def _stood_for(
     canonical: NDArray[np.floating], radius: NDArray[np.float32], presence: NDArray[np.floating]
 ) -> NDArray[np.bool_]:
-    """(N,) whether canonical points lie within the template's surface, or a little outside, where it is present."""
+    """(N,) whether canonical points of the far side belong to cells of the template, or lie close beside them."""
     place = locate(canonical)
     row = np.clip(place[:, 0].astype(int), 0, ROWS - 1)
     column = place[:, 1].astype(int) % COLUMNS
-    inside = (place[:, 0] < ROWS) & (place[:, 2] < OUTGROWN * radius[row, column])
-    return inside & (presence[row, column] > PRESENT)
+    present = cv2.dilate((presence > PRESENT).astype(np.uint8), np.ones((BESIDE, BESIDE), np.uint8)) > 0
+    head = canonical[:, 1] > HEAD_ABOVE
+    inside = (place[:, 0] < ROWS) & (head | (place[:, 2] < OUTGROWN * radius[row, column]))
+    return inside & present[row, column]
 
 
 def _finer(values: Tensor, fine: int) -> Tensor:
