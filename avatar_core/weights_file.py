@@ -90,6 +90,13 @@ def write_tensors(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[s
         save_file(contiguous, str(temporary), metadata=dict(metadata))
 
 
+def check_format(path: Path, metadata: Mapping[str, str], format_name: str, version: str) -> None:
+    """Raise `WeightsError` unless the metadata of a weights file says what it must be."""
+    if metadata.get("format") != format_name or metadata.get("version") != version:
+        found = f"{metadata.get('format', 'unknown')!r} version {metadata.get('version', '?')!r}"
+        raise weights_error(path, f"the file holds {found}, not {format_name!r} version {version!r}")
+
+
 def check_shapes(path: Path, tensors: Mapping[str, Tensor], shapes: Mapping[str, torch.Size]) -> None:
     """Raise `WeightsError` unless ``tensors`` has exactly the names and shapes of ``shapes`` and finite numbers."""
     missing, surplus = sorted(set(shapes) - set(tensors)), sorted(set(tensors) - set(shapes))

@@ -32,7 +32,7 @@ from avatar_core.models.gaussian_decoder import (
 )
 from avatar_core.models.motion_decoder import CODE_SIZE, MotionDecoder
 from avatar_core.motion import ACTIVATION_NAMES
-from avatar_core.weights_file import check_shapes, read_tensors, weights_error, write_tensors
+from avatar_core.weights_file import check_format, check_shapes, read_tensors, weights_error, write_tensors
 
 NAMED_COUNT = len(ACTIVATION_NAMES)
 GAZE_COUNT = 4
@@ -132,9 +132,7 @@ class MotionNetworks(nn.Module):
         """
         path = Path(path)
         tensors, metadata = read_tensors(path)
-        if metadata.get("format") != FORMAT or metadata.get("version") != VERSION:
-            found = f"{metadata.get('format', 'unknown')!r} version {metadata.get('version', '?')!r}"
-            raise weights_error(path, f"the file holds {found}, not {FORMAT!r} version {VERSION!r}")
+        check_format(path, metadata, FORMAT, VERSION)
         count = metadata.get("residual_count", "")
         if not count.isdecimal() or int(count) > MAX_RESIDUALS:
             raise weights_error(path, f"its metadata gives residual_count {count!r}, not 0 to {MAX_RESIDUALS}")

@@ -22,7 +22,7 @@ from torch import Tensor, nn
 from avatar_core.models.encoder.guide import GUIDE_CHANNELS
 from avatar_core.models.encoder.layout import COLUMNS, ROWS, rays
 from avatar_core.models.encoder.projection import canvas_position
-from avatar_core.weights_file import check_shapes, read_tensors, weights_error, write_tensors
+from avatar_core.weights_file import check_format, check_shapes, read_tensors, write_tensors
 
 FORMAT = "gaussian-avatar learned encoder"
 VERSION = "1"
@@ -190,9 +190,7 @@ class EncoderNetwork(nn.Module):
         """
         path = Path(path)
         tensors, metadata = read_tensors(path)
-        if metadata.get("format") != FORMAT or metadata.get("version") != VERSION:
-            found = f"{metadata.get('format', 'unknown')!r} version {metadata.get('version', '?')!r}"
-            raise weights_error(path, f"the file holds {found}, not {FORMAT!r} version {VERSION!r}")
+        check_format(path, metadata, FORMAT, VERSION)
         network = cls()
         check_shapes(path, tensors, {name: tensor.shape for name, tensor in network.state_dict().items()})
         network.load_state_dict({name: tensor.float() for name, tensor in tensors.items()})
