@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from avatar_core.lift.canvas import CANVAS_SIZE, inner_crop, project
+from avatar_core.lift.depth_shift import shifted
 from avatar_core.lift.eyes import build_eyes
 from avatar_core.lift.layer import Layer, join, to_gaussians
 from avatar_core.lift.maps import smoothstep
@@ -97,14 +98,17 @@ def lift(
     picture = relief.canvas.image.astype(np.float32) / np.float32(255)
     eyes, over_eye = build_eyes(picture, surfaces.head, face, face_model.mean)
     back = build_back(surfaces, matte, face, registered)
+    skin = build_skin(surfaces, matte, picture, over_eye, face, registered, face_model.mean)
+    report("mouth", 0.85)
+    front = [skin, *eyes, build_mouth(picture, surfaces.head, face, face_model.mean)]
+    if refined is not None and refined.shift is not None:
+        front = [shifted(layer, refined.shift) for layer in front]
     layers = [
-        build_skin(surfaces, matte, picture, over_eye, face, registered, face_model.mean),
+        *front,
         build_body(surfaces, matte, face, registered),
         back if refined is None else back.take(~refined.replaces(back.u)),
         *([] if refined is None else refined.layers),
     ]
-    report("mouth", 0.85)
-    layers += [*eyes, build_mouth(picture, surfaces.head, face, face_model.mean)]
     return _finish(join(layers), relief, report)
 
 

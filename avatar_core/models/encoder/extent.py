@@ -31,12 +31,8 @@ def above_shoulders() -> NDArray[np.bool_]:
     return origin[:, :1, 1] > SHOULDERS
 
 
-def bare(relief: Relief) -> NDArray[np.float32]:
-    """(120,) 1 in the columns where nothing hangs beside the neck, 0 where hair does.
-
-    There the lift's far side, which follows the hair's outline, stays whole: a template that ended in the middle of the
-    hair would show as a step.
-    """
+def bare_sides(relief: Relief) -> tuple[float, float]:
+    """1 where nothing hangs beside the neck, 0 where hair does: on the sides of canonical -x and +x."""
     across, level = np.meshgrid(BESIDE_NECK, BELOW_EAR)
     sides = []
     for side in (-1.0, 1.0):
@@ -44,11 +40,21 @@ def bare(relief: Relief) -> NDArray[np.float32]:
         place = project(relief.face.to_head.apply(points)).astype(int)
         inside = ((place[:, :2] >= 0) & (place[:, :2] < CANVAS_SIZE)).all(1)
         covered = relief.matte.alpha[place[inside, 1], place[inside, 0]]
-        sides.append(1 - float(covered.mean()) if len(covered) else 1.0)
+        share = 1 - float(covered.mean()) if len(covered) else 1.0
+        sides.append(share)
+    left, right = smoothstep((np.array(sides) - BARE_FROM) / (BARE_FULLY - BARE_FROM))
+    return float(left), float(right)
+
+
+def bare_columns(sides: tuple[float, float]) -> NDArray[np.float32]:
+    """(120,) `bare_sides` along the template's columns.
+
+    Where hair hangs, the lift's far side, which follows the hair's outline, stays whole: a template that ended in the
+    middle of the hair would show as a step.
+    """
     azimuth = cell_azimuth()
     left_to_right = np.where(np.abs(azimuth) < 90, azimuth, np.sign(azimuth) * (180 - np.abs(azimuth))) / 180 + 0.5
-    share = sides[0] + (sides[1] - sides[0]) * left_to_right
-    return smoothstep((share - BARE_FROM) / (BARE_FULLY - BARE_FROM))
+    return (sides[0] + (sides[1] - sides[0]) * left_to_right).astype(np.float32)
 
 
 def stood_for(

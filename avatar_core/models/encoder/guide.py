@@ -5,24 +5,20 @@ In: `Relief`. Out: `Guide`, arrays alone, so that a training set can keep them.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from avatar_core.lift.canvas import CANVAS_SIZE, pixel_grid, unproject
-from avatar_core.lift.maps import distance_from, smoothstep
 from avatar_core.lift.relief import Relief
 from avatar_core.lift.torso import far_side_colour
+from avatar_core.models.encoder.correction import correctable
 
 GUIDE_SIZE = CANVAS_SIZE // 4
 GUIDE_CHANNELS = 12
 COLOUR_SIZE = CANVAS_SIZE // 2
-FACE_MARGIN = 0.18  # inter-ocular distances inside the mesh over which corrections fade out
-SIDE_HAIR, CROWN = 0.1, 0.5
-"""Canonical y: hair that hangs beside the face joins it and stays where the lift puts it; above, the head's own shape
-is believed."""
 _FARTHEST = 3.0  # canonical units
 
 
@@ -43,15 +39,6 @@ class Guide:
     back: NDArray[np.float32]
     coverage: NDArray[np.float32]
     canonical_to_head: NDArray[np.float64]
-
-
-def correctable(relief: Relief) -> NDArray[np.float32]:
-    """(S, S) share of a depth correction that a pixel takes: head and hair, not the inner face (lids, eyes and lips
-    are fitted to the mesh) and not the body."""
-    face = relief.face
-    depth = distance_from(~face.mesh.inside) / face.eye_distance
-    outside = 1 - smoothstep(depth / FACE_MARGIN)
-    return np.where(face.body, 0, outside).astype(np.float32)
 
 
 def build_guide(relief: Relief) -> Guide:
@@ -80,14 +67,3 @@ def build_guide(relief: Relief) -> Guide:
         coverage=np.asarray(cv2.resize(matte.alpha, size, interpolation=cv2.INTER_AREA), np.float32),
         canonical_to_head=face.to_head.matrix(),
     )
-
-
-def with_correction(relief: Relief, correction: NDArray[np.float32]) -> Relief:
-    """``relief`` with the head's heights changed by ``correction`` (160, 160), inter-ocular distances."""
-    size = (CANVAS_SIZE, CANVAS_SIZE)
-    x, y = pixel_grid()
-    canonical = relief.face.to_head.invert(unproject(x, y, relief.surfaces.head))
-    above = smoothstep((canonical[..., 1] - SIDE_HAIR) / (CROWN - SIDE_HAIR))
-    full = cv2.resize(correction, size, interpolation=cv2.INTER_CUBIC) * correctable(relief) * above
-    head = relief.surfaces.head + np.float32(relief.face.eye_distance) * full
-    return replace(relief, surfaces=replace(relief.surfaces, head=head.astype(np.float32)))

@@ -16,8 +16,9 @@ from torch import Tensor
 from avatar_core.lift.layer import Layer
 from avatar_core.lift.relief import Refinement, Relief
 from avatar_core.models.encoder.appearance import blend_sources, sample
-from avatar_core.models.encoder.extent import PRESENT, above_shoulders, bare, stood_for
-from avatar_core.models.encoder.guide import Guide, build_guide, with_correction
+from avatar_core.models.encoder.correction import with_correction
+from avatar_core.models.encoder.extent import PRESENT, above_shoulders, bare_columns, bare_sides, stood_for
+from avatar_core.models.encoder.guide import Guide, build_guide
 from avatar_core.models.encoder.layout import COLUMNS, DOME_SHARE, ROWS, rays, usable
 from avatar_core.models.encoder.network import EncoderNetwork, Prediction
 from avatar_core.models.encoder.projection import canvas_position
@@ -56,15 +57,16 @@ class LearnedEncoder:
         guide = build_guide(relief)
         similarity = torch.from_numpy(guide.canonical_to_head).float()[None]
         prediction = self.network(torch.from_numpy(guide.maps)[None], similarity)
-        presence = prediction.presence[0].numpy() * (usable() & above_shoulders()) * bare(relief)
-        corrected = with_correction(relief, prediction.correction[0].numpy())
+        sides = bare_sides(relief)
+        presence = prediction.presence[0].numpy() * (usable() & above_shoulders()) * bare_columns(sides)
+        corrected, shift = with_correction(relief, prediction.correction[0].numpy(), sides)
         layer = self._sheet(prediction, torch.from_numpy(presence), guide, corrected)
         radius = prediction.radius[0].numpy()
 
         def replaces(canonical: NDArray[np.floating]) -> NDArray[np.bool_]:
             return stood_for(canonical, radius, presence)
 
-        return Refinement(corrected, [layer] if len(layer) else [], replaces)
+        return Refinement(corrected, shift, [layer] if len(layer) else [], replaces)
 
     def _sheet(self, prediction: Prediction, presence: Tensor, guide: Guide, relief: Relief) -> Layer:
         """The template's samples where it is present."""

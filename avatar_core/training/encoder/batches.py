@@ -1,4 +1,4 @@
-"""Batches of training samples, mirrored and tinted at random.
+"""Batches of training samples, mirrored and recoloured at random.
 
 In: sample files. Out: dicts of float32 tensors with a leading batch dimension.
 """
@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from avatar_core.models.encoder.layout import COLUMNS, ROWS
@@ -19,8 +20,11 @@ from avatar_core.training.teacher_geometry import TrainingDataError
 Batch = dict[str, Tensor]
 CANONICAL_X = 6  # channel of the guide maps
 COLOURS = slice(0, 3)
-TINT_SPREAD, BRIGHTNESS_SPREAD = 0.06, 0.2  # of the logarithm
+TINT_SPREAD, BRIGHTNESS_SPREAD, LARGEST_GAIN = 0.06, 0.2, 1.25  # of the logarithm; of a channel
+HUE_SPREAD = 0.25  # radians
+GREY_CHANCE = 0.15  # of a picture that loses at least half of its saturation
 _PICTURES = ("front", "back")
+_LUMA = np.broadcast_to([0.299, 0.587, 0.114], (3, 3))
 _MIRROR = torch.diag(torch.tensor([-1.0, 1.0, 1.0, 1.0]))
 
 
@@ -83,7 +87,7 @@ def collate(samples: list[Sample]) -> Batch:
 
 
 def augment(batch: Batch, rng: np.random.Generator) -> Batch:
-    """Every sample mirrored with probability one half, and its colours tinted."""
+    """Every sample mirrored with probability one half, and its colours changed."""
     result = dict(batch)
     count = len(batch["maps"])
     flip = torch.from_numpy(rng.random(count) < 0.5)
@@ -91,15 +95,31 @@ def augment(batch: Batch, rng: np.random.Generator) -> Batch:
     for name, values in batch.items():
         shape = (count, *[1] * (values.ndim - 1))
         result[name] = torch.where(flip.view(shape), mirrored[name], values)
-    gain = np.exp(rng.normal(0, BRIGHTNESS_SPREAD, (count, 1)) + rng.normal(0, TINT_SPREAD, (count, 3)))
-    tint = torch.from_numpy(np.minimum(gain, 1.25)).float()
+    change = torch.from_numpy(colour_changes(count, rng)).float()
     maps = result["maps"].clone()
-    maps[:, COLOURS] = (maps[:, COLOURS] * tint[:, :, None, None]).clamp(0, 1)
+    maps[:, COLOURS] = _recoloured(maps[:, COLOURS], change)
     result["maps"] = maps
     for name in _PICTURES:
-        result[name] = (result[name] * tint[:, :, None, None]).clamp(0, 1)
-    result["colour"] = (result["colour"] * tint[:, None, None]).clamp(0, 1)
+        result[name] = _recoloured(result[name], change)
+    result["colour"] = _recoloured(result["colour"].movedim(-1, 1), change).movedim(1, -1)
     return result
+
+
+def colour_changes(count: int, rng: np.random.Generator) -> NDArray[np.float64]:
+    """(count, 3, 3) matrices on RGB: brightness and tint, a turn of the hue, and saturation down to grey."""
+    hue, grey = rng.normal(0, HUE_SPREAD, count), np.full((3, 3), 1 / 3)
+    cross = np.array([[0, -1, 1], [1, 0, -1], [-1, 1, 0]]) / np.sqrt(3)
+    cosine, sine = np.cos(hue)[:, None, None], np.sin(hue)[:, None, None]
+    turn = cosine * np.eye(3) + (1 - cosine) * grey + sine * cross
+    saturation = np.where(rng.random(count) < GREY_CHANCE, rng.uniform(0, 0.5, count), 1.0)[:, None, None]
+    gain = np.exp(rng.normal(0, BRIGHTNESS_SPREAD, (count, 1)) + rng.normal(0, TINT_SPREAD, (count, 3)))
+    pale = saturation * turn + (1 - saturation) * _LUMA
+    return np.minimum(gain, LARGEST_GAIN)[:, :, None] * pale
+
+
+def _recoloured(colours: Tensor, change: Tensor) -> Tensor:
+    """RGB (B, 3, H, W) in [0, 1] under matrices (B, 3, 3)."""
+    return torch.einsum("bij,bjhw->bihw", change, colours).clamp(0, 1)
 
 
 def mirror(batch: Batch) -> Batch:

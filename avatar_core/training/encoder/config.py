@@ -28,6 +28,7 @@ class EncoderSettings:
     samples: the folder that `avatar_core.training.encoder.data` made.
     out: the weights file to write.
     held_out: stems of the portraits that never train.
+    start: weights to train on from; none: from the template's mean shape.
     seed: of the training set.
     batch_size: samples per step and process.
     """
@@ -35,6 +36,7 @@ class EncoderSettings:
     samples: Path = Path("runs/encoder_samples")
     out: Path = Path("weights/encoder.safetensors")
     held_out: tuple[str, ...] = ()
+    start: Path | None = None
     seed: int = 0
     batch_size: int = 8
     loss: LossWeights = field(default_factory=LossWeights)

@@ -21,7 +21,7 @@ from avatar_core.lift.canvas import CANVAS_SIZE, FOCAL, MARGIN_LEFT, MARGIN_TOP,
 from avatar_core.lift.maps import smoothstep
 from avatar_core.lift.mesh import nearest_triangles
 from avatar_core.lift.relief import Relief
-from avatar_core.models.encoder.guide import GUIDE_SIZE, correctable
+from avatar_core.models.encoder.guide import GUIDE_SIZE
 from avatar_core.models.encoder.layout import locate, rays, usable
 from avatar_core.tracking.topology import MESH_COUNT
 
@@ -171,7 +171,8 @@ def _correction(
     known = np.isfinite(near) & (relief.matte.alpha > 0.5) & ~covered
     difference = np.where(known, near - relief.surfaces.head, 0) / relief.face.eye_distance
     known &= np.abs(difference) < LARGEST_CORRECTION
-    weight = (known * correctable(relief)).astype(np.float32)
+    known &= ~(relief.face.body | relief.face.mouth | relief.face.eyes.any(0))
+    weight = known.astype(np.float32)
     size = (GUIDE_SIZE, GUIDE_SIZE)
     small = cv2.resize(weight, size, interpolation=cv2.INTER_AREA)
     moved = cv2.resize((difference * weight).astype(np.float32), size, interpolation=cv2.INTER_AREA)

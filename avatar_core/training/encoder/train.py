@@ -39,9 +39,10 @@ class EncoderTask(Task[Batch]):
         self._training = SampleSet(settings.samples / "train")
         self._held_out = SampleSet(settings.samples / "held_out")
         torch.manual_seed(settings.loop.seed)
-        self._network = EncoderNetwork()
-        with torch.no_grad():
-            self._network.template_log_radius.copy_(self._training.mean_log_radius())
+        self._network = EncoderNetwork() if settings.start is None else EncoderNetwork.load(settings.start).train()
+        if settings.start is None:
+            with torch.no_grad():
+                self._network.template_log_radius.copy_(self._training.mean_log_radius())
         self.model = self._network
 
     def batches(self, rank: int, world: int, seed: int, start_step: int) -> Iterator[Batch]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +16,7 @@ from avatar_core.models.encoder.network import EncoderNetwork
 from avatar_core.tracking.face_model import FaceModel
 from avatar_core.tracking.photo_face import PhotoFaceFinder
 from avatar_core.training.encoder import train
-from avatar_core.training.encoder.batches import SampleSet, mirror
+from avatar_core.training.encoder.batches import SampleSet, colour_changes, mirror
 from avatar_core.training.encoder.config import load_config
 from avatar_core.training.encoder.identities import split
 from avatar_core.training.encoder.loss import encoder_loss
@@ -80,6 +81,26 @@ def test_batches_do_not_depend_on_where_the_training_resumed(samples: Path) -> N
     straight, resumed = data.shuffled(2, 0, 1, 5, 0), data.shuffled(2, 0, 1, 5, 3)
     batches = [next(straight) for _ in range(4)]
     assert torch.equal(batches[3]["maps"], next(resumed)["maps"])
+
+
+def test_colour_changes_keep_grey_in_proportion_and_take_saturation_from_some() -> None:
+    changes = colour_changes(400, np.random.default_rng(0))
+    grey = changes @ np.full(3, 0.5)
+    assert grey.std(axis=1).max() < 0.1 and grey.min() > 0.2
+    red = changes @ np.array([1.0, 0.0, 0.0])
+    pale = (red.max(1) - red.min(1)) < 0.8 * red.max(1)
+    assert 0.08 < pale.mean() < 0.25
+
+
+def test_a_training_goes_on_from_given_weights(samples: Path, tmp_path: Path) -> None:
+    torch.manual_seed(4)
+    start = EncoderNetwork()
+    with torch.no_grad():
+        start.correction.bias.fill_(0.25)
+    start.save(tmp_path / "start.safetensors")
+    task = train.EncoderTask(replace(load_config(), samples=samples, start=tmp_path / "start.safetensors"))
+    assert isinstance(task.model, EncoderNetwork) and task.model.training
+    assert float(task.model.correction.bias.detach()) == 0.25
 
 
 def test_a_short_training_lowers_the_loss_and_writes_weights(
