@@ -127,7 +127,8 @@ def _watch(session: Session, seconds: float) -> tuple[int, list[float]]:
             continue
         started = time.perf_counter()
         if rgba.shape[:2] != frame.rgb.shape[:2]:
-            rgba, scratch = (np.empty((*frame.rgb.shape[:2], 4), kind) for kind in (np.float32, np.uint8))
+            shape = (*frame.rgb.shape[:2], 4)
+            rgba, scratch = np.empty(shape, np.float32), np.empty(shape, np.uint8)
         to_float_rgba(frame.rgb, rgba, scratch)
         session.report_upload(frame, time.perf_counter() - started)
         count += 1
