@@ -165,7 +165,10 @@ def merge(given: argparse.Namespace) -> AppConfig:
     low, high = AppConfig.__dataclass_fields__["size"].metadata["range"]
     if not low <= values.get("size", config.size) <= high:
         raise ConfigError(f"--size {values['size']} is out of range; it must lie between {low} and {high} pixels.")
-    return dataclasses.replace(config, **values)
+    merged = dataclasses.replace(config, **values)
+    if given.encoder is not None and merged.model == "paper":
+        raise ConfigError("--encoder has no effect with --model paper, which has its own. Leave one of them out.")
+    return merged
 
 
 def _print_cameras() -> int:

@@ -24,6 +24,7 @@ def complaint(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
         (["--driver"], "--driver"),
         (["--quality", "best"], "--quality"),
         (["--headless", "--quality", "fast", "--model", "paper"], "--quality fast is not there with --model paper"),
+        (["--headless", "--encoder", "lift", "--model", "paper"], "--encoder has no effect with --model paper"),
         (["--background", "plaid"], "'plaid' is no background"),
         (["--config", "missing.yaml"], "missing.yaml"),
         (["--out", "x.mp4"], "--out can be used together with --headless only"),
