@@ -286,20 +286,3 @@ def animate(
                 start = moving + (ticket - moving_chunks) * chunk_rows
                 stop = min(count, start + chunk_rows)
                 pose_still(start, stop, still.reshape(-1), pose, out.reshape(-1), moving, count)
-
-
-def compile_kernels() -> None:
-    """Compile, or load from the disk cache, what this processor's precision needs, by animating one Gaussian."""
-    dtype, packing = (np.int32, 2) if fastest_precision() == "bf16" else (np.float32, 1)
-    depth, inner = MOTION_SIZE // packing, HIDDEN_SIZE // packing
-    motion, constant = aligned((1, depth, ROWS), dtype), aligned((1, inner, ROWS), dtype)
-    first = aligned((_HIDDEN_GROUPS, depth, HIDDEN_GROUP), dtype)
-    second = aligned((_HIDDEN_GROUPS, inner, HIDDEN_GROUP), dtype)
-    third = aligned((RAW_CHANNELS // OUTPUT_GROUP, HIDDEN_SIZE, OUTPUT_GROUP), np.float32)
-    bias, pose = np.zeros(HIDDEN_SIZE, np.float32), np.zeros(POSE_SIZE, np.float32)
-    output, rest = aligned((1, RAW_CHANNELS, ROWS), np.float32), aligned((1, REST_CHANNELS, ROWS), np.float32)
-    decode(1, motion, first, bias, bias, constant, second, third, output, np.zeros(1, np.int64))
-    animate(
-        1, 1, motion, first, bias, bias, constant, second, third, output, rest, np.ones((8, 1), np.float32), pose,
-        np.empty((RAW_CHANNELS, 2), np.float32), np.zeros(1, np.int64),
-    )  # fmt: skip
