@@ -21,6 +21,7 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
+from avatar_core.avatar import Avatar
 from avatar_core.camera import Camera
 from avatar_core.engine import DEFAULT_ENCODER, ENCODERS, AvatarEngine
 from avatar_core.errors import AvatarError
@@ -100,9 +101,9 @@ def _following(engine: AvatarEngine, photos: list[Path], clips: list[Path], fram
     """Print one line per clip, or per clip and photo, and the worst."""
     exact = exact_twin(engine)
     results: dict[str, Likeness] = {}
-    avatars = {photo.name: engine.encode(photo) for photo in photos} or {"itself": None}
+    avatars: dict[str, Avatar | None] = {photo.name: engine.encode(photo) for photo in photos}
     for path in clips:
-        for name, avatar in avatars.items():
+        for name, avatar in (avatars or {"itself": None}).items():
             row = f"{path.name} on {name}"
             try:
                 results[row] = clip_likeness(engine, exact, path, frames, avatar)

@@ -57,10 +57,10 @@ def describe_following(rows: list[dict[str, Any]]) -> list[str]:
         return []
     lines = ["Gaussians that are still, follow, or go through the networks (PSNR of the person against all of them)"]
     for row in rows:
+        counts = f"{row['still']} still, {row['following']} follow, {row['evaluated']} evaluated"
         lines.append(
-            f"  {row['quality']:<9}{row['still']:>7} still,{row['following']:>7} follow,{row['evaluated']:>6} evaluated: "
-            f"animate {row['median_ms']:.1f} ms, all evaluated {row['exact_median_ms']:.1f} ms; "
-            f"{row['psnr']['mean']:.1f} dB, worst {row['psnr']['worst']:.1f}"
+            f"  {row['quality']:<9}{counts}: animate {row['median_ms']:.1f} ms, all evaluated "
+            f"{row['exact_median_ms']:.1f} ms; {row['psnr']['mean']:.1f} dB, worst {row['psnr']['worst']:.1f}"
         )
     return lines
 

@@ -18,12 +18,11 @@ import numpy as np
 from numba import prange
 
 from avatar_core.models.animator_dense import get_pair, multiply_hidden, multiply_output, put_pair, softplus
-from avatar_core.models.animator_layout import HIDDEN_GROUP, OUTPUT_GROUP, ROWS, fastest_precision
+from avatar_core.models.animator_layout import HIDDEN_GROUP, OUTPUT_GROUP, ROWS
 from avatar_core.models.gaussian_decoder import RAW_CHANNELS
-from avatar_core.models.head_pose import POSE_SIZE
 from avatar_core.models.motion_decoder import HIDDEN_SIZE, MOTION_SIZE
 from avatar_core.rendering.jit import inlined, kernel, parallel_kernel
-from avatar_core.rendering.memory import CACHE_LINE, aligned
+from avatar_core.rendering.memory import CACHE_LINE
 from avatar_core.rendering.vector_math import exponential, f32, next_ticket, sigmoid
 
 u64 = np.uint64
