@@ -16,12 +16,14 @@ from avatar_core.motion import HeadPose
 from avatar_core.performance import DURATION, motion_at
 from avatar_core.simplify import simplify
 
-PICTURES = 24
-"""Pictures that are compared, spread over the performance."""
 
+def compare_following(
+    engine: AvatarEngine, avatar: Avatar, size: int, frames: int, pictures: int = 24
+) -> list[dict[str, Any]]:
+    """Figures of each of the CPU engine's levels, best first; the engine is left at the level it had.
 
-def compare_following(engine: AvatarEngine, avatar: Avatar, size: int, frames: int) -> list[dict[str, Any]]:
-    """Figures of each of the CPU engine's levels, best first; the engine is left at the level it had."""
+    Times are medians over ``frames`` frames, PSNR is over ``pictures`` of ``size`` pixels, spread over the performance.
+    """
     before = engine.quality
     rows = []
     try:
@@ -30,9 +32,9 @@ def compare_following(engine: AvatarEngine, avatar: Avatar, size: int, frames: i
             lighter = simplify(avatar, quality)
             seconds, following = timed(CpuAnimator, lighter, engine.networks)
             exact = CpuAnimator(lighter, engine.networks, exact=True)
-            motions = [motion_at(index * DURATION / PICTURES) for index in range(PICTURES)]
+            motions = [motion_at((index + 0.5) * DURATION / pictures) for index in range(pictures)]
             controls = [engine.activations(avatar, motion) for motion in motions]
-            times = np.array([_pair(following, exact, controls[index % PICTURES]) for index in range(frames + 1)])[1:]
+            times = np.array([_pair(following, exact, controls[index % pictures]) for index in range(frames + 1)])[1:]
             compared = likeness(engine, exact_twin(engine), avatar, motions, size)
             rows.append(
                 {

@@ -24,8 +24,11 @@ u64 = np.uint64
 
 TILES_PER_BLOCK = 128 // ROWS
 BLOCK = TILES_PER_BLOCK * ROWS
-MOST_ANCHORS = 32
-"""Of one block; a block that needs more is decomposed tile by tile instead."""
+MOST_PER_BLOCK, MOST_PER_TILE = 16, 3 * ROWS // 8
+"""Anchors that a block may have, and that a tile may have of a block which needs more. Beyond, all of a tile's Gaussians
+are anchors: few expressions would fit any of them by chance, and tell nothing of other expressions."""
+ANCHOR_ROOM = max(MOST_PER_BLOCK, ROWS)
+"""Anchors that a tile has room for."""
 
 _PLACE = 3  # the Gaussian's own position, beside its changes
 
@@ -132,6 +135,16 @@ def decompose(rows, importance, size, width, most, coordinates, direction, ancho
 
 
 @kernel(inline="never")
+def _everyone(size, anchors, weights):
+    """As `decompose`, with each row an anchor."""
+    for k in range(size):
+        anchors[k] = k
+        for i in range(size):
+            weights[k, i] = f32(1) if k == i else f32(0)
+    return size
+
+
+@kernel(inline="never")
 def _fill_rows(
     first_tile, stop_tile, motion, firsts, biases, centre, constant, second, third, places, allowed, width, rows
 ):
@@ -171,8 +184,8 @@ def _choose_block(
 ):  # fmt: skip
     width = (biases.shape[0] - 1) * RAW_CHANNELS + _PLACE
     rows, again = scratch(BLOCK * width, np.float32), scratch(BLOCK * width, np.float32)
-    coordinates, direction = np.empty((MOST_ANCHORS, BLOCK), np.float32), np.empty(width, np.float32)
-    chosen, shares = np.empty(MOST_ANCHORS, np.int64), np.zeros((MOST_ANCHORS, BLOCK), np.float32)
+    coordinates, direction = np.empty((ANCHOR_ROOM, BLOCK), np.float32), np.empty(width, np.float32)
+    chosen, shares = np.empty(ANCHOR_ROOM, np.int64), np.zeros((ANCHOR_ROOM, BLOCK), np.float32)
     start, first_tile = block * BLOCK, block * TILES_PER_BLOCK
     stop_tile = min(counts.shape[0], first_tile + TILES_PER_BLOCK)
     _fill_rows(
@@ -182,7 +195,7 @@ def _choose_block(
     for i in range(size * width):
         again[u64(i)] = rows[u64(i)]
     found = decompose(
-        again, importance[start : start + size], size, width, MOST_ANCHORS, coordinates, direction, chosen, shares
+        again, importance[start : start + size], size, width, MOST_PER_BLOCK, coordinates, direction, chosen, shares
     )
     for tile in range(first_tile, stop_tile):
         begin = (tile - first_tile) * ROWS
@@ -193,8 +206,10 @@ def _choose_block(
             owners[tile], offset, own = tile, 0, start + begin
             counts[tile] = decompose(
                 rows[begin * width : (begin + valid) * width], importance[start + begin : start + begin + valid],
-                valid, width, valid, coordinates, direction, chosen, shares,
+                valid, width, MOST_PER_TILE, coordinates, direction, chosen, shares,
             )  # fmt: skip
+            if counts[tile] == 0:
+                counts[tile] = _everyone(valid, chosen, shares)
         for k in range(counts[tile]):
             anchors[tile, k] = own + chosen[k]
             for row in range(valid):
@@ -217,8 +232,8 @@ def choose_anchors(
         importance: (count,) float32 factor of each Gaussian's errors.
         owners: (tiles,) int64, output: the tile that each one shares its anchors with, the block's first or itself.
         counts: (tiles,) int64, output: number of anchors.
-        anchors: (tiles, `MOST_ANCHORS`) int64, output: which Gaussians they are.
-        weights: (tiles, `MOST_ANCHORS`, ROWS) float32 zero, output.
+        anchors: (tiles, `ANCHOR_ROOM`) int64, output: which Gaussians they are.
+        weights: (tiles, `ANCHOR_ROOM`, ROWS) float32 zero, output.
         tickets: (1,) int64 zero, the work counter.
     """
     blocks = (count + BLOCK - 1) // BLOCK

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from avatar_core.avatar import Avatar
 from avatar_core.gaussians import COLOR, MEAN, OPACITY, QUATERNION, SCALE, Gaussians
-from avatar_core.models.animator_anchor_kernels import MOST_ANCHORS, choose_anchors
+from avatar_core.models.animator_anchor_kernels import ANCHOR_ROOM, choose_anchors
 from avatar_core.models.animator_anchors import (
     ALLOWED,
     PLACE_ALLOWED,
@@ -172,8 +172,8 @@ class CpuAnimator:
         places = np.zeros((tiles * ROWS, 3), np.float32)
         places[: self.moving] = avatar.rest[MEAN].float().numpy().T[self.order[: self.moving]] / PLACE_ALLOWED
         owners, counts = np.zeros(tiles, np.int64), np.zeros(tiles, np.int64)
-        anchors = np.zeros((tiles, MOST_ANCHORS), np.int64)
-        weights = np.zeros((tiles, MOST_ANCHORS, ROWS), np.float32)
+        anchors = np.zeros((tiles, ANCHOR_ROOM), np.int64)
+        weights = np.zeros((tiles, ANCHOR_ROOM, ROWS), np.float32)
         with self._launch() as workers:
             choose_anchors(
                 workers, self.moving, self._inputs.motion, np.stack([weights for weights, _ in layers]),

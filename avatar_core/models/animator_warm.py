@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from avatar_core.models.animator_anchor_kernels import MOST_ANCHORS, choose_anchors
+from avatar_core.models.animator_anchor_kernels import ANCHOR_ROOM, choose_anchors
 from avatar_core.models.animator_follow_kernels import follow, move_anchors
 from avatar_core.models.animator_kernels import REST_CHANNELS, animate, decode
 from avatar_core.models.animator_layout import HIDDEN_GROUP, OUTPUT_GROUP, ROWS, fastest_precision
@@ -33,8 +33,8 @@ def compile_kernels() -> None:
     animate(
         1, 1, motion, first, bias, bias, constant, second, third, change, rest, still, pose, drawn, counter()
     )  # fmt: skip
-    owners, counts, anchors = counter(), counter(), np.zeros((1, MOST_ANCHORS), np.int64)
-    weights = np.zeros((1, MOST_ANCHORS, ROWS), np.float32)
+    owners, counts, anchors = counter(), counter(), np.zeros((1, ANCHOR_ROOM), np.int64)
+    weights = np.zeros((1, ANCHOR_ROOM, ROWS), np.float32)
     choose_anchors(
         1, 1, motion, np.stack([first, first]), np.stack([bias, bias]), bias, constant, second, third,
         np.zeros((ROWS, 3), np.float32), np.ones(RAW_CHANNELS, np.float32), np.ones(1, np.float32),

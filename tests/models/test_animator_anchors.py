@@ -19,7 +19,7 @@ from avatar_core.engine import AvatarEngine
 from avatar_core.evaluation.following import exact_twin, likeness
 from avatar_core.gaussians import MEAN, OPACITY, QUATERNION, SCALE
 from avatar_core.models.animator import Animator
-from avatar_core.models.animator_anchor_kernels import BLOCK, MOST_ANCHORS, decompose
+from avatar_core.models.animator_anchor_kernels import ANCHOR_ROOM, BLOCK, MOST_PER_BLOCK, decompose
 from avatar_core.models.animator_anchors import EXTREMES, PIXEL, extreme_activations, neighbourly_order
 from avatar_core.models.animator_cpu import FEWEST_FOLLOWED, CpuAnimator
 from avatar_core.models.gaussian_decoder import RAW_POSITION
@@ -69,7 +69,7 @@ def test_followers_of_a_smooth_motion_move_as_if_evaluated(precision, seed):
     np.testing.assert_array_equal(np.sort(animator.order), np.arange(9001))
     for drive in (2, 3, 4):
         error, change = error_and_change(animator, exact, random_activations(drive), avatar)
-        assert np.linalg.norm(change[MEAN], axis=0).max() > 20 * PIXEL
+        assert np.linalg.norm(change[MEAN], axis=0).max() > 10 * PIXEL
         assert np.linalg.norm(error[MEAN], axis=0).max() < 1.0 * PIXEL
         assert np.sqrt((error[MEAN] ** 2).sum(0).mean()) < 0.2 * PIXEL
         assert np.abs(error[OPACITY]).max() < 0.03
@@ -124,17 +124,17 @@ def test_the_result_does_not_depend_on_the_number_of_threads(workers):
     )
 
 
-@pytest.mark.parametrize("rank", [1, 2, 7, MOST_ANCHORS])
+@pytest.mark.parametrize("rank", [1, 2, 7, MOST_PER_BLOCK])
 def test_rows_of_a_known_rank_are_decomposed_exactly(rank):
     random = np.random.default_rng(rank)
     size, width = 100, 90
     rows = (100 * random.normal(size=(size, rank)) @ random.normal(size=(rank, width)) + 7).astype(np.float32)
-    weights, chosen = np.zeros((MOST_ANCHORS, BLOCK), np.float32), np.zeros(MOST_ANCHORS, np.int64)
+    weights, chosen = np.zeros((ANCHOR_ROOM, BLOCK), np.float32), np.zeros(ANCHOR_ROOM, np.int64)
     count = decompose(
-        rows.reshape(-1).copy(), np.ones(size, np.float32), size, width, MOST_ANCHORS,
-        np.zeros((MOST_ANCHORS, BLOCK), np.float32), np.zeros(width, np.float32), chosen, weights,
+        rows.reshape(-1).copy(), np.ones(size, np.float32), size, width, MOST_PER_BLOCK,
+        np.zeros((ANCHOR_ROOM, BLOCK), np.float32), np.zeros(width, np.float32), chosen, weights,
     )  # fmt: skip
-    if rank == MOST_ANCHORS:  # affine combinations take one anchor more than the rank
+    if rank == MOST_PER_BLOCK:  # affine combinations take one anchor more than the rank
         assert count == 0
         return
     assert 1 < count <= rank + 1
@@ -195,7 +195,7 @@ def test_the_lighter_levels_and_saved_avatars_follow_as_well(engine, avatar, tmp
     before = engine.quality
     try:
         for engine.quality in ("balanced", "fast"):
-            motions = [motion_at(seconds) for seconds in (1.42, 13.0, 22.0)]
+            motions = [motion_at(seconds) for seconds in (1.42, 13.0)]
             assert likeness(engine, exact_twin(engine), saved, motions).worst > LEAST_PSNR
     finally:
         engine.quality = before
@@ -231,7 +231,7 @@ def test_the_bench_tells_the_classes_and_the_likeness(engine, avatar):
         avatar, rest=avatar.rest[:, rows].contiguous(), f=avatar.f[rows], m=avatar.m[rows], part=avatar.part[rows],
         neck_weight=avatar.neck_weight[rows], expression_weight=avatar.expression_weight[rows],
     )  # fmt: skip
-    figures = compare_following(engine, some, 128, 3)
+    figures = compare_following(engine, some, 128, frames=3, pictures=3)
     assert [row["quality"] for row in figures] == list(engine.qualities)
     assert engine.quality == "full"
     full = figures[0]
