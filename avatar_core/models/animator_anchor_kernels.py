@@ -25,8 +25,8 @@ u64 = np.uint64
 TILES_PER_BLOCK = 128 // ROWS
 BLOCK = TILES_PER_BLOCK * ROWS
 MOST_PER_BLOCK, MOST_PER_TILE = 16, 3 * ROWS // 8
-"""Anchors that a block may have, and that a tile may have of a block which needs more. Beyond, all of a tile's Gaussians
-are anchors: few expressions would fit any of them by chance, and tell nothing of other expressions."""
+"""Anchors that a block may have, and that a tile may have whose block needs more. Beyond, all Gaussians of the tile are
+anchors: few expressions would fit any of them by chance, and tell nothing of other expressions."""
 ANCHOR_ROOM = max(MOST_PER_BLOCK, ROWS)
 """Anchors that a tile has room for."""
 

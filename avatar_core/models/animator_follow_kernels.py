@@ -2,7 +2,7 @@
 
 First the networks of all anchors, then for every tile of moving Gaussians
 
-    change = weights (14 x anchors) of a few anchors' changes
+    change (14 x `ROWS`) = changes of its K anchors (14 x K)  weights (K x `ROWS`)
 
 and its attributes and head pose as in `animator_kernels`. The anchors of a tile lie side by side in a table that the
 second step multiplies as it stands: nothing is gathered.
