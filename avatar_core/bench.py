@@ -25,6 +25,7 @@ from avatar_core import rendering
 from avatar_core.atomic_file import replacing
 from avatar_core.avatar import Avatar
 from avatar_core.benchmarks.cuda import cuda_figures, describe_cuda
+from avatar_core.benchmarks.following import compare_following, describe_following
 from avatar_core.benchmarks.frames import FRAME_FIGURES, STAGES, Report, timed, with_count
 from avatar_core.benchmarks.qualities import compare_qualities, describe_qualities
 from avatar_core.benchmarks.scaling import BASE_SIZE, COUNTS, SIZES, measure_scaling
@@ -115,6 +116,7 @@ def measure(options: argparse.Namespace) -> Report:
         on_cuda = engine.device.type == "cuda"
         return {
             **({"cuda": cuda_figures(engine, avatar, frames)} if on_cuda else {}),
+            **({} if on_cuda else {"following": compare_following(engine, avatar, options.size, frames)}),
             **_conditions(engine, avatar),
             "size": options.size,
             "frames": frames,
@@ -140,8 +142,10 @@ def describe(report: Report) -> list[str]:
         f"Threads: {report['threads']} of the compiled kernels, {report['torch_threads']} of PyTorch",
         f"Frame ({where}): {report['frames_per_second']:.1f} frames per second, median {median['total']:.1f} ms "
         f"(95th percentile {report['p95_ms']:.1f}): {stages}",
-        f"  {report['gaussians_through_networks']} Gaussians go through the networks, the others follow the head alone",
+        f"  {report['gaussians_moving']} Gaussians move with the expression, {report['gaussians_through_networks']} of "
+        "them go through the networks; the others follow the head alone",
         *describe_qualities(report["qualities"]),
+        *describe_following(report.get("following", [])),
         f"Encode: {report['encode_s']:.2f} s (the first one {report['encode_first_s']:.2f} s)",
     ]
     if report["track_ms"] is not None:
@@ -164,7 +168,8 @@ def _conditions(engine: AvatarEngine, avatar: Avatar) -> Report:
     animator = Animator(avatar, engine.networks, engine.device)
     return {
         "gaussians": len(avatar),
-        "gaussians_through_networks": animator.moving,
+        "gaussians_moving": animator.moving,
+        "gaussians_through_networks": animator.evaluated,
         "device": engine.device_report,
         "rasteriser": engine.rasterizer.name,
         "processor": _processor_name(),

@@ -105,8 +105,11 @@ class AvatarEngine:
         device: str = "auto",
         refiner: Refiner | None = None,
         quality: str = "full",
+        *,
+        exact_animation: bool = False,
     ) -> None:
         self.quality = quality
+        self._exact_animation = exact_animation
         self.networks = networks.eval().requires_grad_(False)
         self.device, self.device_report, self.rasterizer = _start(device)
         if self.device.type == "cuda":
@@ -135,6 +138,7 @@ class AvatarEngine:
         *,
         encoder: str = DEFAULT_ENCODER,
         quality: str = "full",
+        exact_animation: bool = False,
     ) -> AvatarEngine:
         """An engine with the weights of a folder; a relative folder is also looked for beside the package.
 
@@ -142,6 +146,8 @@ class AvatarEngine:
             device: "auto", "cpu" or "cuda".
             encoder: "learned" builds what the photo hides with the trained encoder, "lift" by geometry alone.
             quality: see `quality`.
+            exact_animation: on the CPU, send every Gaussian that moves through the networks instead of a few that the
+                others follow; slower, for comparisons.
 
         Raises:
             WeightsError: a weights file is missing or damaged.
@@ -153,7 +159,7 @@ class AvatarEngine:
         folder = cls.weights_folder(weights)
         networks, face_model = cls.tracking_weights(folder)
         refiner = LearnedEncoder.load(folder / ENCODER_FILE, face_model.mean) if encoder == "learned" else None
-        return cls(networks, face_model, device, refiner, quality)
+        return cls(networks, face_model, device, refiner, quality, exact_animation=exact_animation)
 
     @property
     def quality(self) -> str:
@@ -363,7 +369,7 @@ class AvatarEngine:
         return animation_report(self.networks, self.device)
 
     def _make_animator(self, avatar: Avatar, quality: str) -> FrameAnimator:
-        return Animator(simplify(avatar, quality), self.networks, self.device)
+        return Animator(simplify(avatar, quality), self.networks, self.device, exact=self._exact_animation)
 
     def _describe(self, lifted: LiftResult) -> tuple[Tensor, Tensor]:
         """f and m (N, 48), rounded to what an avatar file keeps; zero for Gaussians that no expression moves."""

@@ -2,10 +2,13 @@
 
     python -m avatar_core.evaluate --photos DIR --clips DIR [--out runs/evaluate] [--encoder lift|learned]
     python -m avatar_core.evaluate --compare lift,learned [--views DIR] [--photos DIR] [--clips DIR]
+    python -m avatar_core.evaluate --following --clips DIR [--photos DIR] [--frames N]
 
 Prints one line per photo and clip and the means, writes report.json, and one PNG sheet per part: `views.png` (each
 photo from several sides), `reenactment.png` (clip over render), `driven.png` (portraits driven by other people).
 ``--compare`` prints one column per encoder instead, see `avatar_core.evaluation.comparison`.
+``--following`` prints how near the CPU's animation comes to sending all Gaussians through the networks, per clip: each
+clip drives its own first frame, or every photo that is given. See `avatar_core.evaluation.following`.
 """
 
 from __future__ import annotations
@@ -18,10 +21,12 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
+from avatar_core.avatar import Avatar
 from avatar_core.camera import Camera
 from avatar_core.engine import DEFAULT_ENCODER, ENCODERS, AvatarEngine
 from avatar_core.errors import AvatarError
 from avatar_core.evaluation.comparison import compare
+from avatar_core.evaluation.following import Likeness, clip_likeness, exact_twin
 from avatar_core.evaluation.reconstruction import Reconstruction, reconstruct
 from avatar_core.evaluation.reenactment import MEASURES, Reenactment, read_frames, self_reenact
 from avatar_core.evaluation.sheets import save_sheet, tile
@@ -92,6 +97,26 @@ def _square(frame: np.ndarray) -> np.ndarray:
     return frame[top : top + side, left : left + side]
 
 
+def _following(engine: AvatarEngine, photos: list[Path], clips: list[Path], frames: int) -> None:
+    """Print one line per clip, or per clip and photo, and the worst."""
+    exact = exact_twin(engine)
+    results: dict[str, Likeness] = {}
+    avatars: dict[str, Avatar | None] = {photo.name: engine.encode(photo) for photo in photos}
+    for path in clips:
+        for name, avatar in (avatars or {"itself": None}).items():
+            row = f"{path.name} on {name}"
+            try:
+                results[row] = clip_likeness(engine, exact, path, frames, avatar)
+            except AvatarError as error:
+                print(f"left out: {error}")
+                continue
+            found = results[row]
+            print(f"{row:28s} {found.pictures:3d} pictures  mean {found.mean:.2f} dB  worst {found.worst:.2f} dB")
+    if results:
+        worst = min(results, key=lambda row: results[row].worst)
+        print(f"worst: {worst}, {results[worst].worst:.2f} dB")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--photos", type=Path, help="folder of portraits")
@@ -101,6 +126,7 @@ def main() -> None:
     parser.add_argument("--device", default="auto")
     parser.add_argument("--encoder", choices=ENCODERS, default=DEFAULT_ENCODER)
     parser.add_argument("--compare", metavar="A,B", help="encoders to compare, such as lift,learned")
+    parser.add_argument("--following", action="store_true", help="compare the CPU's animation with full evaluation")
     parser.add_argument("--views", type=Path, help="folder of known views (avatar_core.training.encoder.views)")
     parser.add_argument("--frames", type=int, default=150, help="frames per clip, at most")
     parser.add_argument("--limit", type=int, default=0, help="photos and clips, at most (0: all)")
@@ -119,6 +145,12 @@ def main() -> None:
         parser.error(f"--compare: unknown encoder {unknown[0]!r}; known are {', '.join(ENCODERS)}")
     if arguments.views and not encoders:
         parser.error("--views belongs to --compare")
+    if arguments.following:
+        if not clips:
+            parser.error("--following needs --clips")
+        engine = AvatarEngine.from_pretrained(arguments.weights, "cpu", encoder=arguments.encoder)
+        _following(engine, photos, clips, arguments.frames)
+        return
     arguments.out.mkdir(parents=True, exist_ok=True)
     if encoders:
         engines = {

@@ -40,7 +40,8 @@ def compare_qualities(engine: AvatarEngine, avatar: Avatar, size: int, frames: i
             engine.quality = quality
             row: dict[str, Any] = {"quality": quality, **frame_figures(engine, avatar, size, frames)}
             row["gaussians"] = engine.last_gaussians
-            row["gaussians_through_networks"] = _moving(engine, avatar, quality)
+            animator = Animator(simplify(avatar, quality), engine.networks, engine.device)
+            row |= {"gaussians_moving": animator.moving, "gaussians_through_networks": animator.evaluated}
             drawn = _pictures(engine, avatar, size, "photo")
             if not full:
                 full = drawn
@@ -70,10 +71,6 @@ def describe_qualities(rows: list[dict[str, Any]]) -> list[str]:
             line += f", {figures['own_view']:.1f} dB; {figures['mean']:.1f}, {figures['worst']:.1f}"
         lines.append(line)
     return lines
-
-
-def _moving(engine: AvatarEngine, avatar: Avatar, quality: str) -> int:
-    return Animator(simplify(avatar, quality), engine.networks, engine.device).moving
 
 
 def _pictures(engine: AvatarEngine, avatar: Avatar, size: int, background: Background) -> Pictures:

@@ -87,7 +87,7 @@ def measure_scaling(
         progress(f"{count} Gaussians")
         some = with_count(avatar, count)
         mover = Animator(some, engine.networks, engine.device)
-        row = {"gaussians": count, "through_networks": mover.moving}
+        row = {"gaussians": count, "through_networks": mover.evaluated}
         animator["by_gaussians"].append(row | {"ms": place.animate(mover)})
         ms = place.draw(engine.rasterizer, place.animated(mover), BASE_SIZE)
         rasteriser["by_gaussians"].append({"gaussians": count, "pixels": BASE_SIZE**2, "ms": ms})

@@ -11,6 +11,7 @@ then, with s and R the scale and rotation of the avatar's ``canonical_to_head``:
     colour = clip(rest + change, 0, 1);  quaternion = normalize((1 + dw, R dxyz)) rest
 
 and last the head pose: rotation about the avatar's pivot and translation, both scaled by the Gaussian's neck weight.
+On the CPU most Gaussians take their change from a few that the networks see, see `animator_anchors`.
 Nothing changes, to the last bit of position, scale, quaternion and colour, when the driver shows the photo's own
 expression and pose.
 """
@@ -71,11 +72,17 @@ class Animator:
 
     Attributes:
         precision: "fp16", "bf16" or "fp32", of the operands of the networks' first two products.
-        moving: how many Gaussians go through the networks; the others follow the head pose alone.
+        moving: how many Gaussians move with the expression; the others follow the head pose alone.
+        evaluated: how many go through the networks; the other moving ones follow these.
     """
 
-    def __init__(self, avatar: Avatar, networks: MotionNetworks, device: str | torch.device) -> None:
+    def __init__(
+        self, avatar: Avatar, networks: MotionNetworks, device: str | torch.device, *, exact: bool = False
+    ) -> None:
         """Prepare ``avatar`` for ``device``; takes a few tenths of a second.
+
+        Args:
+            exact: send all Gaussians that move through the networks, as is always done off the CPU; for comparisons.
 
         Raises:
             ValueError: the avatar was made for networks with another number of activations.
@@ -84,9 +91,10 @@ class Animator:
         if len(avatar.source_activations) != expected:
             raise ValueError(f"avatar has {len(avatar.source_activations)} activations, the networks take {expected}")
         self._activation_count = expected
-        self._path = _make_path(avatar, networks, torch.device(device))
+        self._path = _make_path(avatar, networks, torch.device(device), exact)
         self.precision: str = self._path.precision
         self.moving: int = self._path.moving
+        self.evaluated: int = self._path.evaluated if isinstance(self._path, CpuAnimator) else self.moving
 
     def animate(self, activations: NDArray[np.float32], pose: HeadPose) -> Gaussians:
         """The avatar under ``activations`` (A,) and ``pose``.
@@ -101,9 +109,9 @@ class Animator:
         return self._path.animate(activations, pose)
 
 
-def _make_path(avatar: Avatar, networks: MotionNetworks, device: torch.device) -> _Path:
+def _make_path(avatar: Avatar, networks: MotionNetworks, device: torch.device, exact: bool) -> _Path:
     if device.type == "cpu":
-        return CpuAnimator(avatar, networks)
+        return CpuAnimator(avatar, networks, exact=exact)
     if device.type == "cuda" and fused_obstacle(networks, device) is None:
         from avatar_core.models.animator_triton import TritonAnimator
 

@@ -1,10 +1,15 @@
 """The compiled CPU path of the animator: folded networks, packed once per avatar, run tile by tile.
 
 Gaussians whose expression weight is zero (clothes, far hair, back of the head, upper teeth) stand last and follow the
-head pose alone, without the networks.
+head pose alone, without the networks. Most of the others follow a few anchors, see `animator_anchors`; the networks see
+the anchors alone.
 """
 
 from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 
 import numba
 import numpy as np
@@ -13,7 +18,16 @@ from numpy.typing import NDArray
 
 from avatar_core.avatar import Avatar
 from avatar_core.gaussians import COLOR, MEAN, OPACITY, QUATERNION, SCALE, Gaussians
+from avatar_core.models.animator_anchor_kernels import ANCHOR_ROOM, choose_anchors
+from avatar_core.models.animator_anchors import (
+    ALLOWED,
+    PLACE_ALLOWED,
+    Following,
+    extreme_activations,
+    neighbourly_order,
+)
 from avatar_core.models.animator_folding import FoldedNetworks
+from avatar_core.models.animator_follow_kernels import follow, move_anchors
 from avatar_core.models.animator_kernels import animate, decode
 from avatar_core.models.animator_layout import (
     HIDDEN_GROUP,
@@ -36,6 +50,22 @@ from avatar_core.rendering.memory import aligned
 
 PREPARED_AT_ONCE = 256 * ROWS  # few enough to stay in the second-level cache
 CENTRE_SAMPLES = 2048
+FEWEST_FOLLOWED = 4096
+"""Moving Gaussians below which all go through the networks: there is no time to be saved."""
+MOST_ANCHORS_SHARE = 0.5
+"""Share of anchors among the moving Gaussians above which following does not pay."""
+
+
+@dataclass(frozen=True)
+class _Inputs:
+    """What the networks take of some Gaussians: ``motion`` and ``constant`` as packed tiles."""
+
+    motion: NDArray
+    constant: NDArray
+
+    def of(self, rows: NDArray[np.int64]) -> _Inputs:
+        """Those of ``rows`` alone."""
+        return _Inputs(_pick(self.motion, rows), _pick(self.constant, rows))
 
 
 class CpuAnimator:
@@ -44,12 +74,20 @@ class CpuAnimator:
     Attributes:
         precision: "bf16" or "fp32", of the first two layers' products; all else is float32.
         order: (N,) the avatar's Gaussian behind each output column.
-        moving: how many of them go through the networks; they come first.
+        moving: how many of them move with the expression; they come first.
+        evaluated: how many of those go through the networks; the others follow them.
     """
 
     def __init__(
-        self, avatar: Avatar, networks: MotionNetworks, precision: str | None = None, workers: int | None = None
+        self,
+        avatar: Avatar,
+        networks: MotionNetworks,
+        precision: str | None = None,
+        workers: int | None = None,
+        *,
+        exact: bool = False,
     ) -> None:
+        """Prepare ``avatar``; ``exact`` sends all moving Gaussians through the networks."""
         self.precision = precision or fastest_precision()
         self._workers = workers or thread_limit()
         self._tickets = np.zeros(1, np.int64)
@@ -60,11 +98,23 @@ class CpuAnimator:
         self._third = pack_weights(self._folded.third, OUTPUT_GROUP, "fp32")
 
         share = avatar.expression_weight.float().numpy()
-        self.order = np.concatenate([np.flatnonzero(share > 0), np.flatnonzero(share <= 0)])
-        self.moving = int(np.count_nonzero(share > 0))
-        self._pack_inputs(avatar, networks, source)
-        self._rest_change = aligned((tile_count(self.moving), RAW_CHANNELS, ROWS), np.float32)
-        self._decode(source, self._rest_change)
+        moves = np.flatnonzero(share > 0)
+        self.moving = len(moves)
+        may_follow = not exact and self.moving >= FEWEST_FOLLOWED
+        if may_follow:
+            moves = moves[neighbourly_order(avatar.rest[MEAN].float().numpy().T[moves], avatar.part.numpy()[moves])]
+        self.order = np.concatenate([moves, np.flatnonzero(share <= 0)])
+        self._inputs = self._pack_inputs(avatar, networks, source)
+        self._following = self._choose(avatar, source, share[moves]) if may_follow else None
+        self.evaluated = self.moving if self._following is None else len(self._following.anchors)
+        if self._following is None:
+            self._rest_change = aligned((tile_count(self.moving), RAW_CHANNELS, ROWS), np.float32)
+            self._decode(source, self._rest_change)
+        else:
+            self._inputs = self._inputs.of(self._following.anchors)
+            table = (RAW_CHANNELS // OUTPUT_GROUP, len(self._inputs.motion) * ROWS, OUTPUT_GROUP)
+            self._rest_change, self._table = aligned(table, np.float32), aligned(table, np.float32)
+            self._move_anchors(source, np.zeros_like(self._table), self._rest_change)
 
         # Opacity and colour are finished here for the Gaussians that stay still; the others are written per frame.
         self._planar = np.ascontiguousarray(avatar.rest.float().numpy()[:, self.order])
@@ -78,34 +128,60 @@ class CpuAnimator:
         self._planar[COLOR] = np.clip(self._planar[COLOR], 0.0, 1.0)
         self._pivot = np.asarray(avatar.pivot, np.float32)
 
-    def _pack_inputs(self, avatar: Avatar, networks: MotionNetworks, source: NDArray[np.float32]) -> None:
-        """Fill the tiles that every frame reads, a cache-sized share of the moving Gaussians at a time."""
-        rounding = torch.bfloat16 if self.precision == "bf16" else torch.float32
-        rows = torch.from_numpy(self.order[: self.moving])
-        self._centre = self._folded.centre(avatar.m[rows[:: max(1, self.moving // CENTRE_SAMPLES)]], source)
-        self._motion = empty_tiles(self.moving, MOTION_SIZE, self.precision)
-        self._constant = empty_tiles(self.moving, HIDDEN_SIZE, self.precision)
-        for start in range(0, self.moving, PREPARED_AT_ONCE):
-            some = rows[start : start + PREPARED_AT_ONCE]
-            normalised, constant = self._folded.constants(
-                avatar.f[some], avatar.m[some], networks, source, self._centre, rounding
-            )
-            tiles = slice(start // ROWS, start // ROWS + tile_count(len(some)))
-            pack_into(self._motion[tiles], normalised, self.precision)
-            pack_into(self._constant[tiles], constant, self.precision)
-
     def animate(self, activations: NDArray[np.float32], pose: HeadPose) -> Gaussians:
         """The avatar under ``activations`` (A,) and ``pose``; the buffer is reused by the next call."""
+        packed, following = packed_pose(pose, self._pivot), self._following
+        if following is not None:
+            self._move_anchors(activations, self._rest_change, self._table)
+            with self._launch() as workers:
+                follow(
+                    workers, self.moving, self._table, following.begins, following.counts, following.places,
+                    following.weights, self._rest, self._still, packed, self._planar, self._tickets,
+                )  # fmt: skip
+            return Gaussians(torch.from_numpy(self._planar))
         weights, bias = self._first_layer(activations)
-        with one_launch_at_a_time:
-            numba.set_num_threads(min(self._workers, thread_limit()))
-            self._tickets[0] = 0
+        with self._launch() as workers:
             animate(
-                self._workers, self.moving, self._motion, weights, bias, self._centre, self._constant, self._second,
-                self._third, self._rest_change, self._rest, self._still, packed_pose(pose, self._pivot), self._planar,
+                workers, self.moving, self._inputs.motion, weights, bias, self._centre, self._inputs.constant,
+                self._second, self._third, self._rest_change, self._rest, self._still, packed, self._planar,
                 self._tickets,
             )  # fmt: skip
         return Gaussians(torch.from_numpy(self._planar))
+
+    def _pack_inputs(self, avatar: Avatar, networks: MotionNetworks, source: NDArray[np.float32]) -> _Inputs:
+        """The tiles of all moving Gaussians, filled a cache-sized share at a time."""
+        rounding = torch.bfloat16 if self.precision == "bf16" else torch.float32
+        rows = torch.from_numpy(self.order[: self.moving])
+        self._centre = self._folded.centre(avatar.m[rows[:: max(1, self.moving // CENTRE_SAMPLES)]], source)
+        motion = empty_tiles(self.moving, MOTION_SIZE, self.precision)
+        constant = empty_tiles(self.moving, HIDDEN_SIZE, self.precision)
+        for start in range(0, self.moving, PREPARED_AT_ONCE):
+            some = rows[start : start + PREPARED_AT_ONCE]
+            normalised, added = self._folded.constants(
+                avatar.f[some], avatar.m[some], networks, source, self._centre, rounding
+            )
+            tiles = slice(start // ROWS, start // ROWS + tile_count(len(some)))
+            pack_into(motion[tiles], normalised, self.precision)
+            pack_into(constant[tiles], added, self.precision)
+        return _Inputs(motion, constant)
+
+    def _choose(self, avatar: Avatar, source: NDArray[np.float32], share: NDArray[np.float32]) -> Following | None:
+        """Anchors of the moving Gaussians; None where so many are needed that following does not pay."""
+        layers = [self._first_layer(shown) for shown in (source, *extreme_activations(len(source)))]
+        tiles = len(self._inputs.motion)
+        places = np.zeros((tiles * ROWS, 3), np.float32)
+        places[: self.moving] = avatar.rest[MEAN].float().numpy().T[self.order[: self.moving]] / PLACE_ALLOWED
+        owners, counts = np.zeros(tiles, np.int64), np.zeros(tiles, np.int64)
+        anchors = np.zeros((tiles, ANCHOR_ROOM), np.int64)
+        weights = np.zeros((tiles, ANCHOR_ROOM, ROWS), np.float32)
+        with self._launch() as workers:
+            choose_anchors(
+                workers, self.moving, self._inputs.motion, np.stack([weights for weights, _ in layers]),
+                np.stack([bias for _, bias in layers]), self._centre, self._inputs.constant, self._second, self._third,
+                places, ALLOWED, share, owners, counts, anchors, weights, self._tickets,
+            )  # fmt: skip
+        following = Following.of(owners, counts, anchors, weights)
+        return following if len(following.anchors) <= MOST_ANCHORS_SHARE * self.moving else None
 
     def _first_layer(self, activations: NDArray[np.float32]) -> tuple[NDArray, NDArray[np.float32]]:
         weights, bias = self._folded.first_layer(activations)
@@ -114,10 +190,35 @@ class CpuAnimator:
     def _decode(self, activations: NDArray[np.float32], output: NDArray[np.float32]) -> None:
         """Write what the networks give for the packed Gaussians to ``output`` (tiles, 14, ROWS)."""
         weights, bias = self._first_layer(activations)
+        with self._launch() as workers:
+            decode(
+                workers, self._inputs.motion, weights, bias, self._centre, self._inputs.constant, self._second,
+                self._third, output, self._tickets,
+            )  # fmt: skip
+
+    def _move_anchors(
+        self, activations: NDArray[np.float32], rest: NDArray[np.float32], table: NDArray[np.float32]
+    ) -> None:
+        """Write what the networks give for the anchors, less ``rest``, to ``table``."""
+        weights, bias = self._first_layer(activations)
+        with self._launch() as workers:
+            move_anchors(
+                workers, self._inputs.motion, weights, bias, self._centre, self._inputs.constant, self._second,
+                self._third, rest, table, self._tickets,
+            )  # fmt: skip
+
+    @contextmanager
+    def _launch(self) -> Iterator[int]:
+        """Hold the threads for one kernel, its counter at zero; gives how many may draw work."""
         with one_launch_at_a_time:
             numba.set_num_threads(min(self._workers, thread_limit()))
             self._tickets[0] = 0
-            decode(
-                self._workers, self._motion, weights, bias, self._centre, self._constant, self._second, self._third,
-                output, self._tickets,
-            )  # fmt: skip
+            yield self._workers
+
+
+def _pick(tiles: NDArray, rows: NDArray[np.int64]) -> NDArray:
+    """Tiles (tiles, channels, ROWS) that hold ``rows`` of those in ``tiles`` alone."""
+    picked = aligned((tile_count(len(rows)), tiles.shape[1], ROWS), tiles.dtype)
+    target = np.arange(len(rows))
+    picked[target // ROWS, :, target % ROWS] = tiles[rows // ROWS, :, rows % ROWS]
+    return picked

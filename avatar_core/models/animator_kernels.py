@@ -18,12 +18,11 @@ import numpy as np
 from numba import prange
 
 from avatar_core.models.animator_dense import get_pair, multiply_hidden, multiply_output, put_pair, softplus
-from avatar_core.models.animator_layout import HIDDEN_GROUP, OUTPUT_GROUP, ROWS, fastest_precision
+from avatar_core.models.animator_layout import HIDDEN_GROUP, OUTPUT_GROUP, ROWS
 from avatar_core.models.gaussian_decoder import RAW_CHANNELS
-from avatar_core.models.head_pose import POSE_SIZE
 from avatar_core.models.motion_decoder import HIDDEN_SIZE, MOTION_SIZE
 from avatar_core.rendering.jit import inlined, kernel, parallel_kernel
-from avatar_core.rendering.memory import CACHE_LINE, aligned
+from avatar_core.rendering.memory import CACHE_LINE
 from avatar_core.rendering.vector_math import exponential, f32, next_ticket, sigmoid
 
 u64 = np.uint64
@@ -34,15 +33,15 @@ REST_CHANNELS = RAW_CHANNELS + 2
 TILES_PER_CHUNK = 32  # about a thousand Gaussians, a hundredth of a frame's work
 _HIDDEN_GROUPS = HIDDEN_SIZE // HIDDEN_GROUP
 _PAIRS = HIDDEN_GROUP // 2
-_CHANGE_TILE = RAW_CHANNELS * ROWS
-_REST_TILE = REST_CHANNELS * ROWS
+CHANGE_TILE = RAW_CHANNELS * ROWS
+REST_TILE = REST_CHANNELS * ROWS
 _CHANNEL_ROWS = tuple(u64(channel * ROWS) for channel in range(REST_CHANNELS))
 _X, _Y, _Z, _SX, _SY, _SZ, _QW, _QX, _QY, _QZ, _OPACITY, _RED, _GREEN, _BLUE, _NECK, _SHARE = _CHANNEL_ROWS
-_REST = u64(_CHANGE_TILE)
+REST = u64(CHANGE_TILE)
 
 
 @inlined()
-def _scratch(size, dtype):
+def scratch(size, dtype):
     """``size`` items of 4 bytes that start on a cache line.
 
     Scratch is allocated where it is used, once per chunk: the compiler then knows that it overlaps nothing else.
@@ -53,7 +52,7 @@ def _scratch(size, dtype):
 
 
 @inlined()
-def _decode_tile(tile, motion, first, first_bias, centre, constant, second, third, sums, hidden, middle, change):
+def decode_tile(tile, motion, first, first_bias, centre, constant, second, third, sums, hidden, middle, change):
     """The networks of one tile: writes (14, ROWS) to ``change``. All arrays flat.
 
     ``sums`` (HIDDEN_GROUP * ROWS,), ``middle`` (96 * ROWS,) float32 and ``hidden`` (a packed tile of 96 channels) are
@@ -99,12 +98,12 @@ def _decode_tile(tile, motion, first, first_bias, centre, constant, second, thir
 def _decode_chunk(start, stop, motion, first, first_bias, centre, constant, second, third, output):
     """`decode` of tiles [start, stop); arrays flat."""
     depth = constant.shape[0] // (output.shape[0] // RAW_CHANNELS)
-    sums, hidden = _scratch(HIDDEN_GROUP * ROWS, np.float32), _scratch(depth * ROWS, motion.dtype)
-    middle, change = _scratch(HIDDEN_SIZE * ROWS, np.float32), _scratch(_CHANGE_TILE, np.float32)
+    sums, hidden = scratch(HIDDEN_GROUP * ROWS, np.float32), scratch(depth * ROWS, motion.dtype)
+    middle, change = scratch(HIDDEN_SIZE * ROWS, np.float32), scratch(CHANGE_TILE, np.float32)
     for tile in range(start, stop):
-        _decode_tile(tile, motion, first, first_bias, centre, constant, second, third, sums, hidden, middle, change)
-        at = u64(tile * _CHANGE_TILE)
-        for i in range(_CHANGE_TILE):
+        decode_tile(tile, motion, first, first_bias, centre, constant, second, third, sums, hidden, middle, change)
+        at = u64(tile * CHANGE_TILE)
+        for i in range(CHANGE_TILE):
             output[at + u64(i)] = change[u64(i)]
 
 
@@ -169,14 +168,14 @@ def _product(aw, ax, ay, az, bw, bx, by, bz):
 
 
 @kernel(inline="never")
-def _finish_tile(local, pose):
+def finish_tile(local, pose):
     """Change -> attributes -> head pose for the tile in ``local`` (flat; change, then rest), in place.
 
     Rest holds scales (not their logarithms) and the opacity logit. The result replaces the change.
     """
     for row in range(ROWS):
         i = u64(row)
-        rest = _REST + i
+        rest = REST + i
         weight, share = local[rest + _NECK], local[rest + _SHARE]
         cosine, sine = _half_turn(weight, pose[3])
         x = local[rest + _X] + share * local[i + _X]
@@ -208,17 +207,17 @@ def _animate_chunk(
 ):
     """`animate` of tiles [start, stop); arrays flat, ``out`` (14 * count,)."""
     depth = constant.shape[0] // (rest.shape[0] // REST_CHANNELS)
-    sums, hidden = _scratch(HIDDEN_GROUP * ROWS, np.float32), _scratch(depth * ROWS, motion.dtype)
-    middle, local = _scratch(HIDDEN_SIZE * ROWS, np.float32), _scratch(_CHANGE_TILE + _REST_TILE, np.float32)
+    sums, hidden = scratch(HIDDEN_GROUP * ROWS, np.float32), scratch(depth * ROWS, motion.dtype)
+    middle, local = scratch(HIDDEN_SIZE * ROWS, np.float32), scratch(CHANGE_TILE + REST_TILE, np.float32)
     for tile in range(start, stop):
-        _decode_tile(tile, motion, first, first_bias, centre, constant, second, third, sums, hidden, middle, local)
-        at = u64(tile * _CHANGE_TILE)
-        for i in range(_CHANGE_TILE):
+        decode_tile(tile, motion, first, first_bias, centre, constant, second, third, sums, hidden, middle, local)
+        at = u64(tile * CHANGE_TILE)
+        for i in range(CHANGE_TILE):
             local[u64(i)] -= rest_change[at + u64(i)]
-        at = u64(tile * _REST_TILE)
-        for i in range(_REST_TILE):
-            local[_REST + u64(i)] = rest[at + u64(i)]
-        _finish_tile(local, pose)
+        at = u64(tile * REST_TILE)
+        for i in range(REST_TILE):
+            local[REST + u64(i)] = rest[at + u64(i)]
+        finish_tile(local, pose)
         valid = min(ROWS, moving - tile * ROWS)
         for channel in range(RAW_CHANNELS):
             source, target = u64(channel * ROWS), u64(channel * count + tile * ROWS)
@@ -227,7 +226,7 @@ def _animate_chunk(
 
 
 @kernel(inline="never")
-def _pose_still(start, stop, still, pose, out, moving, count):
+def pose_still(start, stop, still, pose, out, moving, count):
     """Head pose alone for Gaussians [start, stop); their scale, opacity and colour stand in ``out`` already.
 
     ``still`` (8 * (count - moving),) holds position, quaternion and neck weight of the Gaussians from ``moving`` on.
@@ -285,21 +284,4 @@ def animate(
             else:
                 start = moving + (ticket - moving_chunks) * chunk_rows
                 stop = min(count, start + chunk_rows)
-                _pose_still(start, stop, still.reshape(-1), pose, out.reshape(-1), moving, count)
-
-
-def compile_kernels() -> None:
-    """Compile, or load from the disk cache, what this processor's precision needs, by animating one Gaussian."""
-    dtype, packing = (np.int32, 2) if fastest_precision() == "bf16" else (np.float32, 1)
-    depth, inner = MOTION_SIZE // packing, HIDDEN_SIZE // packing
-    motion, constant = aligned((1, depth, ROWS), dtype), aligned((1, inner, ROWS), dtype)
-    first = aligned((_HIDDEN_GROUPS, depth, HIDDEN_GROUP), dtype)
-    second = aligned((_HIDDEN_GROUPS, inner, HIDDEN_GROUP), dtype)
-    third = aligned((RAW_CHANNELS // OUTPUT_GROUP, HIDDEN_SIZE, OUTPUT_GROUP), np.float32)
-    bias, pose = np.zeros(HIDDEN_SIZE, np.float32), np.zeros(POSE_SIZE, np.float32)
-    output, rest = aligned((1, RAW_CHANNELS, ROWS), np.float32), aligned((1, REST_CHANNELS, ROWS), np.float32)
-    decode(1, motion, first, bias, bias, constant, second, third, output, np.zeros(1, np.int64))
-    animate(
-        1, 1, motion, first, bias, bias, constant, second, third, output, rest, np.ones((8, 1), np.float32), pose,
-        np.empty((RAW_CHANNELS, 2), np.float32), np.zeros(1, np.int64),
-    )  # fmt: skip
+                pose_still(start, stop, still.reshape(-1), pose, out.reshape(-1), moving, count)

@@ -35,7 +35,7 @@ def warm_up(progress: Progress | None = None) -> None:
     """
     # Animator and lift stand above this package and use its tools, so they are looked up only when needed.
     from avatar_core.lift import compile_kernels as compile_lift
-    from avatar_core.models.animator_kernels import compile_kernels as compile_animation
+    from avatar_core.models.animator_warm import compile_kernels as compile_animation
 
     first = not kernels_are_cached()
     verb = "Compiling for this processor (first start only)" if first else "Loading compiled kernels"
