@@ -21,11 +21,11 @@ from avatar_core.models.animator_layout import (
     ROWS,
     empty_tiles,
     fastest_precision,
-    pack_into,
     pack_rows,
     pack_weights,
     tile_count,
 )
+from avatar_core.models.animator_prepare import prepare
 from avatar_core.models.gaussian_decoder import RAW_CHANNELS
 from avatar_core.models.head_pose import packed_pose
 from avatar_core.models.motion_decoder import HIDDEN_SIZE, MOTION_SIZE
@@ -34,7 +34,6 @@ from avatar_core.motion import HeadPose
 from avatar_core.rendering.jit import one_launch_at_a_time, thread_limit
 from avatar_core.rendering.memory import aligned
 
-PREPARED_AT_ONCE = 256 * ROWS  # few enough to stay in the second-level cache
 CENTRE_SAMPLES = 2048
 
 
@@ -79,20 +78,22 @@ class CpuAnimator:
         self._pivot = np.asarray(avatar.pivot, np.float32)
 
     def _pack_inputs(self, avatar: Avatar, networks: MotionNetworks, source: NDArray[np.float32]) -> None:
-        """Fill the tiles that every frame reads, a cache-sized share of the moving Gaussians at a time."""
-        rounding = torch.bfloat16 if self.precision == "bf16" else torch.float32
-        rows = torch.from_numpy(self.order[: self.moving])
+        """Fill the tiles that every frame reads."""
+        rows = self.order[: self.moving]
         self._centre = self._folded.centre(avatar.m[rows[:: max(1, self.moving // CENTRE_SAMPLES)]], source)
         self._motion = empty_tiles(self.moving, MOTION_SIZE, self.precision)
         self._constant = empty_tiles(self.moving, HIDDEN_SIZE, self.precision)
-        for start in range(0, self.moving, PREPARED_AT_ONCE):
-            some = rows[start : start + PREPARED_AT_ONCE]
-            normalised, constant = self._folded.constants(
-                avatar.f[some], avatar.m[some], networks, source, self._centre, rounding
-            )
-            tiles = slice(start // ROWS, start // ROWS + tile_count(len(some)))
-            pack_into(self._motion[tiles], normalised, self.precision)
-            pack_into(self._constant[tiles], constant, self.precision)
+        phi = networks.gaussian_decoder.hidden
+        feature = pack_weights(phi.weight.detach().float().cpu().numpy(), HIDDEN_GROUP, "fp32")
+        feature_bias = phi.bias.detach().float().cpu().numpy()
+        weights, bias = self._first_layer(source)
+        with one_launch_at_a_time:
+            numba.set_num_threads(min(self._workers, thread_limit()))
+            self._tickets[0] = 0
+            prepare(
+                self._workers, rows, avatar.f.float().numpy(), avatar.m.float().numpy(), weights, bias, self._centre,
+                self._second, feature, feature_bias, self._motion, self._constant, self._tickets,
+            )  # fmt: skip
 
     def animate(self, activations: NDArray[np.float32], pose: HeadPose) -> Gaussians:
         """The avatar under ``activations`` (A,) and ``pose``; the buffer is reused by the next call."""

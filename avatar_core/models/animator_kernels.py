@@ -17,13 +17,13 @@ import math
 import numpy as np
 from numba import prange
 
-from avatar_core.models.animator_dense import get_pair, multiply_hidden, multiply_output, put_pair, softplus
+from avatar_core.models.animator_dense import get_pair, multiply_hidden, multiply_output, put_pair, scratch, softplus
 from avatar_core.models.animator_layout import HIDDEN_GROUP, OUTPUT_GROUP, ROWS, fastest_precision
 from avatar_core.models.gaussian_decoder import RAW_CHANNELS
 from avatar_core.models.head_pose import POSE_SIZE
 from avatar_core.models.motion_decoder import HIDDEN_SIZE, MOTION_SIZE
 from avatar_core.rendering.jit import inlined, kernel, parallel_kernel
-from avatar_core.rendering.memory import CACHE_LINE, aligned
+from avatar_core.rendering.memory import aligned
 from avatar_core.rendering.vector_math import exponential, f32, next_ticket, sigmoid
 
 u64 = np.uint64
@@ -39,17 +39,6 @@ _REST_TILE = REST_CHANNELS * ROWS
 _CHANNEL_ROWS = tuple(u64(channel * ROWS) for channel in range(REST_CHANNELS))
 _X, _Y, _Z, _SX, _SY, _SZ, _QW, _QX, _QY, _QZ, _OPACITY, _RED, _GREEN, _BLUE, _NECK, _SHARE = _CHANNEL_ROWS
 _REST = u64(_CHANGE_TILE)
-
-
-@inlined()
-def _scratch(size, dtype):
-    """``size`` items of 4 bytes that start on a cache line.
-
-    Scratch is allocated where it is used, once per chunk: the compiler then knows that it overlaps nothing else.
-    """
-    raw = np.empty(size + CACHE_LINE // 4, dtype)
-    skip = (CACHE_LINE - np.int64(raw.ctypes.data) % CACHE_LINE) // 4
-    return raw[skip : skip + size]
 
 
 @inlined()
@@ -99,8 +88,8 @@ def _decode_tile(tile, motion, first, first_bias, centre, constant, second, thir
 def _decode_chunk(start, stop, motion, first, first_bias, centre, constant, second, third, output):
     """`decode` of tiles [start, stop); arrays flat."""
     depth = constant.shape[0] // (output.shape[0] // RAW_CHANNELS)
-    sums, hidden = _scratch(HIDDEN_GROUP * ROWS, np.float32), _scratch(depth * ROWS, motion.dtype)
-    middle, change = _scratch(HIDDEN_SIZE * ROWS, np.float32), _scratch(_CHANGE_TILE, np.float32)
+    sums, hidden = scratch(HIDDEN_GROUP * ROWS, np.float32), scratch(depth * ROWS, motion.dtype)
+    middle, change = scratch(HIDDEN_SIZE * ROWS, np.float32), scratch(_CHANGE_TILE, np.float32)
     for tile in range(start, stop):
         _decode_tile(tile, motion, first, first_bias, centre, constant, second, third, sums, hidden, middle, change)
         at = u64(tile * _CHANGE_TILE)
@@ -208,8 +197,8 @@ def _animate_chunk(
 ):
     """`animate` of tiles [start, stop); arrays flat, ``out`` (14 * count,)."""
     depth = constant.shape[0] // (rest.shape[0] // REST_CHANNELS)
-    sums, hidden = _scratch(HIDDEN_GROUP * ROWS, np.float32), _scratch(depth * ROWS, motion.dtype)
-    middle, local = _scratch(HIDDEN_SIZE * ROWS, np.float32), _scratch(_CHANGE_TILE + _REST_TILE, np.float32)
+    sums, hidden = scratch(HIDDEN_GROUP * ROWS, np.float32), scratch(depth * ROWS, motion.dtype)
+    middle, local = scratch(HIDDEN_SIZE * ROWS, np.float32), scratch(_CHANGE_TILE + _REST_TILE, np.float32)
     for tile in range(start, stop):
         _decode_tile(tile, motion, first, first_bias, centre, constant, second, third, sums, hidden, middle, local)
         at = u64(tile * _CHANGE_TILE)
