@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from avatar_core.camera import DEFAULT_FOV, DEFAULT_RADIUS, focal_from_fov
 from avatar_core.lift.maps import distance_from
+from avatar_core.rendering.jit import kernel
 from avatar_core.tracking.topology import LEFT_MOUTH_CORNER, RIGHT_MOUTH_CORNER
 
 CROP_SIZE = 512
@@ -149,11 +150,25 @@ def inner_crop(values: NDArray[Value]) -> NDArray[Value]:
 
 def unproject(x: NDArray[np.floating], y: NDArray[np.floating], height: NDArray[np.floating]) -> NDArray[np.float32]:
     """Head-space points (..., 3) that `Camera.orbit()` sees at canvas position (x, y) with ``height`` pixels."""
-    z = np.asarray(height, np.float32) * np.float32(UNITS_PER_PIXEL)
-    distance = (np.float32(DEFAULT_RADIUS) - z) / np.float32(FOCAL)
-    across = (np.asarray(x, np.float32) - (MARGIN_LEFT + CROP_SIZE / 2)) * distance
-    upward = ((MARGIN_TOP + CROP_SIZE / 2) - np.asarray(y, np.float32)) * distance
-    return np.stack(np.broadcast_arrays(across, upward, z), axis=-1).astype(np.float32)
+    shape = np.broadcast_shapes(np.shape(x), np.shape(y), np.shape(height))
+    flat = (
+        np.ascontiguousarray(np.broadcast_to(np.asarray(values, np.float32), shape)).reshape(-1)
+        for values in (x, y, height)
+    )
+    return _unproject(*flat).reshape(*shape, 3)
+
+
+@kernel()
+def _unproject(x, y, height):
+    result = np.empty((x.shape[0], 3), np.float32)
+    centre_x, centre_y = np.float32(MARGIN_LEFT + CROP_SIZE / 2), np.float32(MARGIN_TOP + CROP_SIZE / 2)
+    for i in range(x.shape[0]):
+        z = height[i] * np.float32(UNITS_PER_PIXEL)
+        distance = (np.float32(DEFAULT_RADIUS) - z) / np.float32(FOCAL)
+        result[i, 0] = (x[i] - centre_x) * distance
+        result[i, 1] = (centre_y - y[i]) * distance
+        result[i, 2] = z
+    return result
 
 
 def project(points: NDArray[np.floating]) -> NDArray[np.float64]:

@@ -21,3 +21,8 @@ def distance_from(region: NDArray[np.bool_]) -> NDArray[np.float32]:
 def dot(first: NDArray[np.float32], second: NDArray[np.float32]) -> NDArray[np.float32]:
     """Scalar product over the last axis: (..., C) twice -> (...,)."""
     return np.asarray(np.einsum("...c,...c->...", first, second), np.float32)
+
+
+def median_colour(samples: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Median (C,) of each channel of samples (N, C)."""
+    return np.array([np.median(channel) for channel in np.ascontiguousarray(samples.T)], np.float32)

@@ -23,7 +23,7 @@ from avatar_core.lift.pose import PIVOT
 from avatar_core.lift.refine import refine_colours
 from avatar_core.lift.relief import Refiner, Relief, build_relief
 from avatar_core.lift.skin import build_skin
-from avatar_core.lift.torso import build_back, build_body
+from avatar_core.lift.torso import build_back, build_body, hide_body
 from avatar_core.tracking.face_model import FaceModel
 from avatar_core.tracking.topology import LANDMARK_COUNT
 
@@ -96,10 +96,11 @@ def lift(
     surfaces, matte, face, registered = relief.surfaces, relief.matte, relief.face, relief.registered
     picture = relief.canvas.image.astype(np.float32) / np.float32(255)
     eyes, over_eye = build_eyes(picture, surfaces.head, face, face_model.mean)
-    back = build_back(surfaces, matte, face, registered)
+    behind = hide_body(surfaces, matte, face)
+    back = build_back(surfaces, matte, face, behind, relief.far_colour)
     layers = [
         build_skin(surfaces, matte, picture, over_eye, face, registered, face_model.mean),
-        build_body(surfaces, matte, face, registered),
+        build_body(surfaces, matte, face, registered, behind),
         back if refined is None else back.take(~refined.replaces(back.u)),
         *([] if refined is None else refined.layers),
     ]

@@ -35,20 +35,20 @@ def refine_colours(
     active[SCALE] = np.exp(active[SCALE])
     active[OPACITY] = 1 / (1 + np.exp(-active[OPACITY]))
     gaussians, camera, rasterizer = Gaussians(torch.from_numpy(active)), Camera.orbit(), create("cpu")
-    placed = camera.project(rest[:3, seen].T.astype(np.float64), CROP_SIZE, CROP_SIZE).astype(np.float32) - 0.5
+    columns = np.flatnonzero(seen)
+    placed = camera.project(rest[:3, columns].T.astype(np.float64), CROP_SIZE, CROP_SIZE).astype(np.float32) - 0.5
     count = len(placed)
     padded = -(-count // _FOLD) * _FOLD
     cells = np.full((2, padded), -1e6, np.float32)
     cells[:, :count] = placed.T
-    target = picture * matte[..., None]
-    colours = rest[COLOR][:, seen]
+    target, counts = picture * matte[..., None], (matte > 0.5).astype(np.float32)[..., None]
+    colours = rest[COLOR][:, columns]
     lowest, highest = np.maximum(colours - LARGEST_CHANGE, 0), np.minimum(colours + LARGEST_CHANGE, 1)
-    columns = np.nonzero(seen)[0]
     for _ in range(ROUNDS):
         drawn = rasterizer.render(gaussians, camera, CROP_SIZE, CROP_SIZE).numpy()[..., :3]
-        error = (target - drawn) * (matte > 0.5)[..., None]
+        error = (target - drawn) * counts
         taken = cv2.remap(
-            np.ascontiguousarray(error, np.float32), cells[0].reshape(-1, _FOLD), cells[1].reshape(-1, _FOLD),
+            error, cells[0].reshape(-1, _FOLD), cells[1].reshape(-1, _FOLD),
             cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT,
         )  # fmt: skip
         colours = np.clip(colours + GAIN * taken.reshape(padded, 3)[:count].T, lowest, highest)

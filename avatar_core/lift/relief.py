@@ -20,18 +20,21 @@ from avatar_core.lift.layer import Layer
 from avatar_core.lift.matte import Matte, cut_out
 from avatar_core.lift.pose import FacePlacement, place_face
 from avatar_core.lift.surfaces import Surfaces, build_surfaces
+from avatar_core.lift.torso import far_side_colour
 from avatar_core.tracking.face_model import FaceModel
 
 
 @dataclass(frozen=True)
 class Relief:
-    """A portrait before its surfaces are cut into samples; maps are those of the canvas."""
+    """A portrait before its surfaces are cut into samples; maps are those of the canvas, ``far_colour`` (S, S, 3) the
+    colours of the far side."""
 
     canvas: Canvas
     matte: Matte
     face: FacePlacement
     surfaces: Surfaces
     registered: Registration
+    far_colour: NDArray[np.float32]
 
 
 @dataclass(frozen=True)
@@ -70,4 +73,5 @@ def build_relief(
     matte = cut_out(canvas, face.mesh.inside)
     report("relief", 0.4)
     surfaces = build_surfaces(matte.alpha, face)
-    return Relief(canvas, matte, face, surfaces, register(face, face_model.mean))
+    registered = register(face, face_model.mean)
+    return Relief(canvas, matte, face, surfaces, registered, far_side_colour(matte, face, registered))

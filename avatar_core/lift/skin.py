@@ -63,7 +63,7 @@ def _maps(
 ) -> SkinMaps:
     x, y = pixel_grid()
     points = unproject(x, y, surfaces.head)
-    outside = registered.outside(face.to_head.invert(points).astype(np.float32), slice(None))
+    outside = registered.outside(face.to_head.invert_map(points))
     u = np.where(face.mesh.inside[..., None], registered.u, outside)
     openings = face.eyes.any(0) | face.mouth
     colour = matte.foreground

@@ -47,9 +47,8 @@ class CpuDescriber:
         self._weights = (
             *_packed(_array(warp.input.weight)[:, _warp_columns()], _array(warp.input.bias), WARP_INPUTS, "fp32"),
             *_packed(_array(warp.middle.weight), _array(warp.middle.bias), _whole(len(warp.input.bias)), "fp32"),
-            *_packed(
-                _array(warp.output.weight), _array(warp.output.bias), _whole(len(warp.middle.bias)), "fp32", OUTPUT_GROUP
-            ),
+            *_packed(_array(warp.output.weight), _array(warp.output.bias), _whole(len(warp.middle.bias)), "fp32",
+                     OUTPUT_GROUP),
             *_packed(_array(network.first.weight)[:, _main_columns()], _array(network.first.bias), MAIN_INPUTS,
                      self.precision),
             *_packed(_array(network.second.weight), _array(network.second.bias), _whole(len(network.first.bias)),

@@ -14,7 +14,6 @@ from numpy.typing import NDArray
 from avatar_core.lift.canvas import CANVAS_SIZE, pixel_grid, unproject
 from avatar_core.lift.maps import distance_from, smoothstep
 from avatar_core.lift.relief import Relief
-from avatar_core.lift.torso import far_side_colour
 
 GUIDE_SIZE = CANVAS_SIZE // 4
 GUIDE_CHANNELS = 12
@@ -58,8 +57,8 @@ def build_guide(relief: Relief) -> Guide:
     """The guide maps of a photo's relief."""
     x, y = pixel_grid()
     face, matte = relief.face, relief.matte
-    canonical = face.to_head.invert(unproject(x, y, relief.surfaces.head))
-    far = face.to_head.invert(unproject(x, y, relief.surfaces.back))[..., 2]
+    canonical = face.to_head.invert_map(unproject(x, y, relief.surfaces.head))
+    far = face.to_head.invert_map(unproject(x, y, relief.surfaces.back))[..., 2]
     planes = [
         matte.foreground * matte.alpha[..., None],
         matte.alpha[..., None],
@@ -76,7 +75,7 @@ def build_guide(relief: Relief) -> Guide:
     return Guide(
         maps=np.ascontiguousarray(np.moveaxis(small, -1, 0), np.float32),
         front=np.asarray(cv2.resize(matte.foreground, size, interpolation=cv2.INTER_AREA), np.float32),
-        back=np.asarray(cv2.resize(far_side_colour(relief), size, interpolation=cv2.INTER_AREA), np.float32),
+        back=np.asarray(cv2.resize(relief.far_colour, size, interpolation=cv2.INTER_AREA), np.float32),
         coverage=np.asarray(cv2.resize(matte.alpha, size, interpolation=cv2.INTER_AREA), np.float32),
         canonical_to_head=face.to_head.matrix(),
     )
@@ -86,7 +85,7 @@ def with_correction(relief: Relief, correction: NDArray[np.float32]) -> Relief:
     """``relief`` with the head's heights changed by ``correction`` (160, 160), inter-ocular distances."""
     size = (CANVAS_SIZE, CANVAS_SIZE)
     x, y = pixel_grid()
-    canonical = relief.face.to_head.invert(unproject(x, y, relief.surfaces.head))
+    canonical = relief.face.to_head.invert_map(unproject(x, y, relief.surfaces.head))
     above = smoothstep((canonical[..., 1] - SIDE_HAIR) / (CROWN - SIDE_HAIR))
     full = cv2.resize(correction, size, interpolation=cv2.INTER_CUBIC) * correctable(relief) * above
     head = relief.surfaces.head + np.float32(relief.face.eye_distance) * full
