@@ -137,10 +137,20 @@ def _soften(picture: NDArray[np.uint8], valid: NDArray[np.bool_]) -> NDArray[np.
     distance = distance_from(valid)
     result = picture.astype(np.float32)
     for sigma in BLURS:
-        share = np.clip(distance / (BLUR_SLOPE * sigma) - 0.5, 0, 1)[..., None]
         side = int(BLUR_SIDE * sigma) | 1
-        result += (cv2.stackBlur(result, (side, side)) - result) * share
+        _approach(result, cv2.stackBlur(result, (side, side)), distance, np.float32(1 / (BLUR_SLOPE * sigma)))
     return np.round(result).astype(np.uint8)
+
+
+@kernel()
+def _approach(picture, blurred, distance, slope):
+    """``picture`` (S, S, 3) turns into ``blurred``, in place, where ``distance`` (S, S) is above 0.5 / ``slope``."""
+    for y in range(distance.shape[0]):
+        for x in range(distance.shape[1]):
+            share = min(distance[y, x] * slope - np.float32(0.5), np.float32(1))
+            if share > 0:
+                for channel in range(3):
+                    picture[y, x, channel] += share * (blurred[y, x, channel] - picture[y, x, channel])
 
 
 def inner_crop(values: NDArray[Value]) -> NDArray[Value]:

@@ -45,7 +45,7 @@ def _fill_uneven(values: NDArray[np.float32], weight: NDArray[np.float32]) -> ND
 
 @kernel()
 def _push(values, weight):
-    """Half the size: the weighted means (H/2, W/2, C) of 2 x 2 pixels, and their weight, 1 where half of it is known."""
+    """Half the size: weighted means (H/2, W/2, C) of 2 x 2 pixels, and their weight, 1 where half of them is known."""
     rows, columns, channels = values.shape[0] // 2, values.shape[1] // 2, values.shape[2]
     mean = np.zeros((rows, columns, channels), np.float32)
     share = np.zeros((rows, columns), np.float32)
@@ -84,6 +84,10 @@ def _pull(values, weight, below):
                 line[x, channel] = near * below[own, x, channel] + far * below[other, x, channel]
         for x in range(columns):
             known = weight[y, x]
+            if known == 1:
+                for channel in range(channels):
+                    result[y, x, channel] = values[y, x, channel]
+                continue
             here = x // 2
             beside = max(here - 1, 0) if x % 2 == 0 else min(here + 1, half_columns - 1)
             missing = np.float32(1) - known

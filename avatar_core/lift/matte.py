@@ -56,13 +56,17 @@ def segment(image: NDArray[np.uint8]) -> NDArray[np.float32]:
 
 def cut_out(canvas: Canvas, face: NDArray[np.bool_]) -> Matte:
     """The matte of the person whose face mesh covers ``face`` (S, S)."""
+    alpha = coverage(canvas, face, segment(canvas.image))
+    return Matte(alpha, person_colours(canvas, alpha, face), picture_behind(canvas, alpha))
+
+
+def person_colours(canvas: Canvas, alpha: NDArray[np.float32], face: NDArray[np.bool_]) -> NDArray[np.float32]:
+    """`Matte.foreground` of a person of coverage ``alpha`` (S, S) whose face mesh covers ``face`` (S, S)."""
     picture = canvas.image.astype(np.float32) / np.float32(255)
-    alpha = _coverage(canvas, face)
     foreground, certain = _split_colours(picture, alpha), _sure_face(face)
     core = (cv2.erode((alpha > CORE_COVERAGE).astype(np.uint8), np.ones((5, 5), np.uint8)) > 0) | certain
     own = np.maximum(np.clip((alpha - OWN_FROM) / (OWN_FULLY - OWN_FROM), 0, 1), certain)
-    colours = _mix(push_pull(foreground, core.astype(np.float32)), foreground, own)
-    return Matte(alpha, colours, _inpaint(picture, alpha, canvas.valid))
+    return _mix(push_pull(foreground, core.astype(np.float32)), foreground, own)
 
 
 @kernel()
@@ -82,8 +86,8 @@ def _sure_face(face: NDArray[np.bool_]) -> NDArray[np.bool_]:
     return cv2.erode(face.astype(np.uint8), np.ones((FACE_INSET, FACE_INSET), np.uint8)) > 0
 
 
-def _coverage(canvas: Canvas, face: NDArray[np.bool_]) -> NDArray[np.float32]:
-    probability = segment(canvas.image)
+def coverage(canvas: Canvas, face: NDArray[np.bool_], probability: NDArray[np.float32]) -> NDArray[np.float32]:
+    """`Matte.alpha` (S, S) of the person whose face mesh covers ``face`` (S, S), from what `segment` gives."""
     refined = cv2.ximgproc.guidedFilter(canvas.image, probability, GUIDED_RADIUS, GUIDED_EPSILON)
     alpha = _sharpen_by_colour(canvas.image, smoothstep((refined - LOWEST) / SPAN), canvas.valid, face)
     certain = _sure_face(face)
@@ -200,9 +204,11 @@ def _fuse(picture, alpha, weighted, complement, share):
     return foreground, background
 
 
-def _inpaint(picture: NDArray[np.float32], alpha: NDArray[np.float32], valid: NDArray[np.bool_]) -> NDArray[np.float32]:
-    """The picture with the person replaced by a smooth continuation of what surrounds them."""
-    known = (distance_from(alpha > FAINT) > INPAINT_CLEARANCE) & valid
+def picture_behind(canvas: Canvas, alpha: NDArray[np.float32]) -> NDArray[np.float32]:
+    """`Matte.background`: the person of coverage ``alpha`` (S, S) replaced by a smooth continuation of what surrounds
+    them."""
+    picture = canvas.image.astype(np.float32) / np.float32(255)
+    known = (distance_from(alpha > FAINT) > INPAINT_CLEARANCE) & canvas.valid
     if not known.any():
         known = alpha < 0.5
     filled = push_pull(picture, known.astype(np.float32))

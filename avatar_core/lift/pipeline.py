@@ -9,6 +9,7 @@ Everything that `Avatar` holds except features and motion bases, which the motio
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
@@ -95,17 +96,21 @@ def lift(
     relief = relief if refined is None else refined.relief
     surfaces, matte, face, registered = relief.surfaces, relief.matte, relief.face, relief.registered
     picture = relief.canvas.image.astype(np.float32) / np.float32(255)
-    eyes, over_eye = build_eyes(picture, surfaces.head, face, face_model.mean)
     behind = hide_body(surfaces, matte, face)
-    back = build_back(surfaces, matte, face, behind, relief.far_colour)
-    layers = [
-        build_skin(surfaces, matte, picture, over_eye, face, registered, face_model.mean),
-        build_body(surfaces, matte, face, registered, behind),
-        back if refined is None else back.take(~refined.replaces(back.u)),
-        *([] if refined is None else refined.layers),
-    ]
-    report("mouth", 0.85)
-    layers += [*eyes, build_mouth(picture, surfaces.head, face, face_model.mean)]
+    with ThreadPoolExecutor(1) as beside:
+        body = beside.submit(build_body, surfaces, matte, face, registered, behind)
+        mouth = beside.submit(build_mouth, picture, surfaces.head, face, face_model.mean)
+        eyes, over_eye = build_eyes(picture, surfaces.head, face, face_model.mean)
+        skin = build_skin(surfaces, matte, picture, over_eye, face, registered, face_model.mean)
+        back = build_back(surfaces, matte, face, behind, relief.far_colour)
+        layers = [
+            skin,
+            body.result(),
+            back if refined is None else back.take(~refined.replaces(back.u)),
+            *([] if refined is None else refined.layers),
+        ]
+        report("mouth", 0.85)
+        layers += [*eyes, mouth.result()]
     return _finish(join(layers), relief, report)
 
 

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from avatar_core.avatar import PART_NAMES
-from avatar_core.lift.canvas import CROP_SIZE, MARGIN_LEFT, MARGIN_TOP, pixel_grid, unproject
+from avatar_core.lift.canvas import CANVAS_SIZE, CROP_SIZE, MARGIN_LEFT, MARGIN_TOP, pixel_grid, unproject
 from avatar_core.lift.coordinates import (
     Registration,
     body_expression_weight,
@@ -21,7 +21,7 @@ from avatar_core.lift.coordinates import (
 )
 from avatar_core.lift.fill import nearest, push_pull
 from avatar_core.lift.layer import Layer, join, surface_steps
-from avatar_core.lift.maps import distance_from, dot, median_colour
+from avatar_core.lift.maps import distance_from, median_colour, pick
 from avatar_core.lift.matte import FAINT, Matte
 from avatar_core.lift.pose import FacePlacement
 from avatar_core.lift.surfaces import Surfaces
@@ -92,21 +92,21 @@ def build_body(
     hidden_stride = 1 if _is_small(matte) else HIDDEN_STRIDE
     for mask, stride in ((inner & visible, 1), (inner & ~visible, hidden_stride), (~inner, MARGIN_STRIDE)):
         across, upward = surface_steps(points, region, stride)
-        chosen = region & mask & _lattice(stride)
-        canonical, u = canonical_map[chosen], u_map[chosen]
-        moves = body_expression_weight(u, registered.distance[chosen])
+        chosen = np.flatnonzero(region & mask & _lattice(stride))
+        canonical, u = pick(canonical_map, chosen), pick(u_map, chosen)
+        moves = body_expression_weight(u, pick(registered.distance, chosen))
         layers.append(
             Layer(
-                position=points[chosen],
-                across=across[chosen],
-                upward=upward[chosen],
-                colour=colour[chosen],
-                coverage=coverage[chosen],
+                position=pick(points, chosen),
+                across=pick(across, chosen),
+                upward=pick(upward, chosen),
+                colour=pick(colour, chosen),
+                coverage=pick(coverage, chosen),
                 u=u,
                 part=body_part(moves),
                 neck_weight=neck_weight(canonical),
                 expression_weight=moves,
-                seen=visible[chosen] & inner[chosen],
+                seen=pick(visible & inner, chosen),
             )
         )
     return join(layers)
@@ -124,14 +124,14 @@ def build_back(
     solid = cv2.erode(opaque, np.ones((BACK_INSET, BACK_INSET), np.uint8)) > 0
     stride = 2 if _is_small(matte) else BACK_STRIDE
     across, upward = surface_steps(points, solid, stride)
-    chosen = solid & _lattice(stride)
-    canonical = face.to_head.invert_map(points[chosen])
+    chosen = np.flatnonzero(solid & _lattice(stride))
+    canonical = face.to_head.invert_map(pick(points, chosen))
     count = len(canonical)
     return Layer(
-        position=points[chosen],
-        across=-across[chosen],
-        upward=upward[chosen],
-        colour=colour[chosen],
+        position=pick(points, chosen),
+        across=-pick(across, chosen),
+        upward=pick(upward, chosen),
+        colour=pick(colour, chosen),
         coverage=np.ones(count, np.float32),
         u=canonical,
         part=np.full(count, BACK, np.uint8),
@@ -141,17 +141,19 @@ def build_back(
     )
 
 
-def far_side_colour(matte: Matte, face: FacePlacement, registered: Registration) -> NDArray[np.float32]:
+def far_side_colour(
+    alpha: NDArray[np.float32], foreground: NDArray[np.float32], face: FacePlacement, registered: Registration
+) -> NDArray[np.float32]:
     """Colours (S, S, 3) of the far side: the rim's hair folded inwards over and over, smooth where there is none."""
     _, y = pixel_grid()
     unit = face.eye_distance
-    rim = _rim(matte, face, registered.distance, y)
-    smooth = push_pull(matte.foreground, rim.astype(np.float32))
-    outside = (matte.alpha > 0.9).astype(np.uint8)
+    rim = _rim(alpha, foreground, face, registered.distance, y)
+    smooth = push_pull(foreground, rim.astype(np.float32))
+    outside = (alpha > 0.9).astype(np.uint8)
     distance, label = cv2.distanceTransformWithLabels(outside, cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL)
     fold = FOLD_LENGTH * unit
     source = _folded_places(distance, label, np.float32(fold), np.float32(FOLD_START))
-    folded = cv2.remap(matte.foreground, source[0], source[1], cv2.INTER_LINEAR)
+    folded = cv2.remap(foreground, source[0], source[1], cv2.INTER_LINEAR)
     certain = cv2.GaussianBlur(rim.astype(np.float32), (0, 0), 2.0)
     share = FOLD_SHARE * np.clip(2 * cv2.remap(certain, source[0], source[1], cv2.INTER_LINEAR) - 1, 0, 1)
     return np.asarray(smooth * (1 - share[..., None]) + folded * share[..., None], np.float32)
@@ -186,8 +188,9 @@ def _is_small(matte: Matte) -> bool:
 
 
 def _lattice(stride: int) -> NDArray[np.bool_]:
-    x, y = pixel_grid()
-    return (x.astype(int) % stride == 0) & (y.astype(int) % stride == 0)
+    chosen = np.zeros((CANVAS_SIZE, CANVAS_SIZE), bool)
+    chosen[::stride, ::stride] = True
+    return chosen
 
 
 def _behind_head(
@@ -275,25 +278,43 @@ def _follow_edge(u, edge, canonical, offset, hidden, away, contact):
     return result
 
 
-def _rim(matte: Matte, face: FacePlacement, distance: NDArray[np.float32], y: NDArray[np.float32]) -> NDArray[np.bool_]:
+def _rim(
+    alpha: NDArray[np.float32],
+    foreground: NDArray[np.float32],
+    face: FacePlacement,
+    distance: NDArray[np.float32],
+    y: NDArray[np.float32],
+) -> NDArray[np.bool_]:
     """Hair and clothes near the silhouette, clear of the face: where the far side's colours come from."""
-    opaque = matte.alpha > 0.9
+    opaque = alpha > 0.9
     crown = y < face.landmarks[FOREHEAD, 1]
     away = (distance > CHEEK_WIDTH) | (crown & (distance > 0.02))
-    depth = cv2.distanceTransform((matte.alpha > 0.5).astype(np.uint8), cv2.DIST_L2, 3)
+    depth = cv2.distanceTransform((alpha > 0.5).astype(np.uint8), cv2.DIST_L2, 3)
     clean = depth > RIM_INSET * face.eye_distance
     rim = opaque & away & clean & (depth < RIM_BAND * face.eye_distance) & ~face.body
-    hair = rim & ~_skin_coloured(matte, face)
+    hair = rim & ~_skin_coloured(foreground, face)
     head = hair if hair.sum() > 0.15 * rim.sum() else rim
     clothes = opaque & clean & face.body & (y > face.landmarks[CHIN, 1] + 0.5 * face.eye_distance)
     chosen = head | clothes
     return chosen if chosen.sum() > 200 else opaque
 
 
-def _skin_coloured(matte: Matte, face: FacePlacement) -> NDArray[np.bool_]:
+def _skin_coloured(foreground: NDArray[np.float32], face: FacePlacement) -> NDArray[np.bool_]:
     """Pixels (S, S) of the face's own colours: ears and temples must not colour the back of the head."""
-    samples = matte.foreground[face.mesh.inside]
+    samples = foreground[face.mesh.inside]
     middle = median_colour(samples)
     spread = 1.5 * median_colour(np.abs(samples - middle)) + np.float32(0.03)
-    deviation = (matte.foreground - middle) / spread
-    return dot(deviation, deviation) < 3 * SKIN_DEVIATION**2
+    return _close_to(foreground, middle, 1 / spread, 3 * SKIN_DEVIATION**2)
+
+
+@kernel()
+def _close_to(colours, middle, scale, limit):
+    """(S, S) whether the scaled squared distance of ``colours`` (S, S, 3) from ``middle`` (3,) is below ``limit``."""
+    close = np.empty(colours.shape[:2], np.bool_)
+    for y in range(colours.shape[0]):
+        for x in range(colours.shape[1]):
+            total = np.float32(0)
+            for channel in range(3):
+                total += ((colours[y, x, channel] - middle[channel]) * scale[channel]) ** 2
+            close[y, x] = total < limit
+    return close

@@ -14,14 +14,13 @@ from numpy.typing import NDArray
 from avatar_core.avatar import Avatar
 from avatar_core.gaussians import COLOR, MEAN, OPACITY, QUATERNION, SCALE, Gaussians
 from avatar_core.models.animator_folding import FoldedNetworks
-from avatar_core.models.animator_kernels import animate, decode
+from avatar_core.models.animator_kernels import REST_CHANNELS, animate, decode
 from avatar_core.models.animator_layout import (
     HIDDEN_GROUP,
     OUTPUT_GROUP,
     ROWS,
     empty_tiles,
     fastest_precision,
-    pack_rows,
     pack_weights,
     tile_count,
 )
@@ -61,28 +60,32 @@ class CpuAnimator:
         share = avatar.expression_weight.float().numpy()
         self.order = np.concatenate([np.flatnonzero(share > 0), np.flatnonzero(share <= 0)])
         self.moving = int(np.count_nonzero(share > 0))
-        self._pack_inputs(avatar, networks, source)
+        rest = avatar.rest.float().numpy().copy()
+        rest[SCALE] = np.exp(rest[SCALE])
+        self._pack_inputs(avatar, rest, networks, source)
         self._rest_change = aligned((tile_count(self.moving), RAW_CHANNELS, ROWS), np.float32)
         self._decode(source, self._rest_change)
 
-        # Opacity and colour are finished here for the Gaussians that stay still; the others are written per frame.
-        self._planar = np.ascontiguousarray(avatar.rest.float().numpy()[:, self.order])
-        self._planar[SCALE] = np.exp(self._planar[SCALE])
-        weights = np.stack([avatar.neck_weight.float().numpy(), share])[:, self.order]
-        rest = np.concatenate([self._planar, weights])[:, : self.moving]
-        self._rest = pack_rows(torch.from_numpy(rest).T, "fp32")
-        placed = np.concatenate([self._planar[MEAN], self._planar[QUATERNION], weights[:1]])
-        self._still = np.ascontiguousarray(placed[:, self.moving :])
-        self._planar[OPACITY] = torch.sigmoid(torch.from_numpy(self._planar[OPACITY])).numpy()
-        self._planar[COLOR] = np.clip(self._planar[COLOR], 0.0, 1.0)
+        # What is not written per frame is finished here: opacity and colour of the Gaussians that stay still.
+        still = self.order[self.moving :]
+        self._planar = np.empty((RAW_CHANNELS, len(share)), np.float32)
+        self._planar[:, self.moving :] = rest[:, still]
+        at_rest = self._planar[:, self.moving :]
+        neck = avatar.neck_weight.float().numpy()[still]
+        self._still = np.concatenate([at_rest[MEAN], at_rest[QUATERNION], neck[None]])
+        at_rest[OPACITY] = torch.sigmoid(torch.from_numpy(at_rest[OPACITY])).numpy()
+        at_rest[COLOR] = np.clip(at_rest[COLOR], 0.0, 1.0)
         self._pivot = np.asarray(avatar.pivot, np.float32)
 
-    def _pack_inputs(self, avatar: Avatar, networks: MotionNetworks, source: NDArray[np.float32]) -> None:
+    def _pack_inputs(
+        self, avatar: Avatar, rest: NDArray[np.float32], networks: MotionNetworks, source: NDArray[np.float32]
+    ) -> None:
         """Fill the tiles that every frame reads."""
         rows = self.order[: self.moving]
         self._centre = self._folded.centre(avatar.m[rows[:: max(1, self.moving // CENTRE_SAMPLES)]], source)
         self._motion = empty_tiles(self.moving, MOTION_SIZE, self.precision)
         self._constant = empty_tiles(self.moving, HIDDEN_SIZE, self.precision)
+        self._rest = empty_tiles(self.moving, REST_CHANNELS, "fp32")
         phi = networks.gaussian_decoder.hidden
         feature = pack_weights(phi.weight.detach().float().cpu().numpy(), HIDDEN_GROUP, "fp32")
         feature_bias = phi.bias.detach().float().cpu().numpy()
@@ -92,7 +95,9 @@ class CpuAnimator:
             self._tickets[0] = 0
             prepare(
                 self._workers, rows, avatar.f.float().numpy(), avatar.m.float().numpy(), weights, bias, self._centre,
-                self._second, feature, feature_bias, self._motion, self._constant, self._tickets,
+                self._second, feature, feature_bias, rest,
+                avatar.neck_weight.float().numpy(), avatar.expression_weight.float().numpy(), self._motion,
+                self._constant, self._rest, self._tickets,
             )  # fmt: skip
 
     def animate(self, activations: NDArray[np.float32], pose: HeadPose) -> Gaussians:

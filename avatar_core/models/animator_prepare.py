@@ -13,7 +13,9 @@ import numpy as np
 from numba import prange
 
 from avatar_core.models.animator_dense import multiply_hidden, put_pair, scratch, softplus
+from avatar_core.models.animator_kernels import REST_CHANNELS
 from avatar_core.models.animator_layout import HIDDEN_GROUP, ROWS, fastest_precision
+from avatar_core.models.gaussian_decoder import RAW_CHANNELS
 from avatar_core.models.motion_decoder import FEATURE_SIZE, HIDDEN_SIZE, MOTION_SIZE
 from avatar_core.rendering.jit import kernel, parallel_kernel
 from avatar_core.rendering.memory import aligned
@@ -28,8 +30,22 @@ _NORM_EPSILON = f32(1e-5)  # torch's layer_norm
 
 
 @kernel(inline="never")
+def _pack_rest(rows, tile, valid, rest, neck, share, packed):
+    """The tile's rest attributes and weights, (REST_CHANNELS, ROWS) flat."""
+    at = u64(tile * REST_CHANNELS * ROWS)
+    for channel in range(RAW_CHANNELS):
+        for row in range(valid):
+            packed[at + u64(channel * ROWS + row)] = rest[channel, rows[tile * ROWS + row]]
+    for row in range(valid):
+        source = rows[tile * ROWS + row]
+        packed[at + u64(RAW_CHANNELS * ROWS + row)] = neck[source]
+        packed[at + u64((RAW_CHANNELS + 1) * ROWS + row)] = share[source]
+
+
+@kernel(inline="never")
 def _prepare_chunk(
-    start, stop, rows, f, m, first, first_bias, centre, second, feature, feature_bias, motion, constant
+    start, stop, rows, f, m, first, first_bias, centre, second, feature, feature_bias, rest, neck, share, motion,
+    constant, packed_rest,
 ):  # fmt: skip
     """`prepare` of tiles [start, stop); weights and outputs flat."""
     depth = np.int64(second.shape[0] // HIDDEN_SIZE)
@@ -65,6 +81,7 @@ def _prepare_chunk(
                 scale[u64(row)] += off * off * f32(1 / MOTION_SIZE)
         for row in range(ROWS):
             scale[u64(row)] = f32(1) / math.sqrt(scale[u64(row)] + _NORM_EPSILON)
+        _pack_rest(rows, tile, valid, rest, neck, share, packed_rest)
         motion_at = u64(tile * first_depth * ROWS)
         for pair in range(MOTION_SIZE // 2):
             for row in range(ROWS):
@@ -82,10 +99,10 @@ def _prepare_chunk(
                 channel = u64(group * HIDDEN_GROUP + 2 * pair)
                 even_bias, odd_bias = first_bias[channel], first_bias[channel + u64(1)]
                 even_centre, odd_centre = centre[channel], centre[channel + u64(1)]
-                source_at, target = u64(2 * pair * ROWS), u64(group * _PAIRS + pair)
+                sums_at, target = u64(2 * pair * ROWS), u64(group * _PAIRS + pair)
                 for row in range(ROWS):
                     lane = u64(row)
-                    a, b = sums[source_at + lane] + even_bias, sums[source_at + u64(ROWS) + lane] + odd_bias
+                    a, b = sums[sums_at + lane] + even_bias, sums[sums_at + u64(ROWS) + lane] + odd_bias
                     put_pair(hidden, u64(0), target, lane, softplus(a) - even_centre, softplus(b) - odd_centre)
         for group in range(_HIDDEN_GROUPS):
             multiply_hidden(
@@ -98,17 +115,18 @@ def _prepare_chunk(
             for pair in range(_PAIRS):
                 channel = u64(group * HIDDEN_GROUP + 2 * pair)
                 even_bias, odd_bias = feature_bias[channel], feature_bias[channel + u64(1)]
-                source_at, target = u64(2 * pair * ROWS), u64(group * _PAIRS + pair)
+                sums_at, target = u64(2 * pair * ROWS), u64(group * _PAIRS + pair)
                 for row in range(ROWS):
                     lane = u64(row)
-                    a = sums[source_at + lane] + even_bias - minus[source_at + lane]
-                    b = sums[source_at + u64(ROWS) + lane] + odd_bias - minus[source_at + u64(ROWS) + lane]
+                    a = sums[sums_at + lane] + even_bias - minus[sums_at + lane]
+                    b = sums[sums_at + u64(ROWS) + lane] + odd_bias - minus[sums_at + u64(ROWS) + lane]
                     put_pair(constant, u64(tile * depth * ROWS), target, lane, a, b)
 
 
 @parallel_kernel()
 def prepare(
-    workers, rows, f, m, first, first_bias, centre, second, feature, feature_bias, motion, constant, tickets
+    workers, rows, f, m, first, first_bias, centre, second, feature, feature_bias, rest, neck, share, motion,
+    constant, packed_rest, tickets,
 ):  # fmt: skip
     """Fill the packed tiles of the Gaussians ``rows`` (M,) int64, in that order.
 
@@ -119,7 +137,9 @@ def prepare(
         centre: (96,), see `FoldedNetworks.centre`.
         second: packed weights of the second layer.
         feature, feature_bias: U packed as float32, and u (96,).
-        motion, constant: packed tiles of 48 and 96 channels, written.
+        rest: (14, N) float32, see `Avatar`, but scales instead of their logarithms.
+        neck, share: (N,) float32, neck and expression weights.
+        motion, constant: packed tiles of 48 and 96 channels, written; packed_rest: (tiles, `REST_CHANNELS`, ROWS).
         tickets: (1,) int64 zero, the work counter.
     """
     tiles = motion.shape[0]
@@ -130,7 +150,8 @@ def prepare(
                 break
             _prepare_chunk(
                 start, min(tiles, start + TILES_PER_CHUNK), rows, f, m, first.reshape(-1), first_bias, centre,
-                second.reshape(-1), feature.reshape(-1), feature_bias, motion.reshape(-1), constant.reshape(-1),
+                second.reshape(-1), feature.reshape(-1), feature_bias, rest, neck, share, motion.reshape(-1),
+                constant.reshape(-1), packed_rest.reshape(-1),
             )  # fmt: skip
 
 
@@ -144,5 +165,7 @@ def compile_kernels() -> None:
         aligned((_HIDDEN_GROUPS, depth, HIDDEN_GROUP), dtype), bias, bias,
         aligned((_HIDDEN_GROUPS, inner, HIDDEN_GROUP), dtype),
         aligned((_HIDDEN_GROUPS, FEATURE_SIZE, HIDDEN_GROUP), np.float32), bias,
-        aligned((1, depth, ROWS), dtype), aligned((1, inner, ROWS), dtype), np.zeros(1, np.int64),
+        np.zeros((RAW_CHANNELS, 1), np.float32), np.zeros(1, np.float32), np.zeros(1, np.float32),
+        aligned((1, depth, ROWS), dtype), aligned((1, inner, ROWS), dtype),
+        aligned((1, REST_CHANNELS, ROWS), np.float32), np.zeros(1, np.int64),
     )  # fmt: skip

@@ -30,7 +30,8 @@ class Similarity:
         linear = self.rotation.T / self.scale
         matrix = np.column_stack([linear, -linear @ self.translation])
         flat = np.ascontiguousarray(points, np.float32).reshape(-1, 1, 3)
-        return cv2.transform(flat, matrix).reshape(points.shape) if flat.size else flat.reshape(points.shape)
+        inverted = cv2.transform(flat, matrix) if flat.size else flat
+        return np.asarray(inverted, np.float32).reshape(points.shape)
 
     def matrix(self) -> NDArray[np.float64]:
         """The (4, 4) homogeneous matrix."""
