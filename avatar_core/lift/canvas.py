@@ -138,12 +138,12 @@ def _soften(picture: NDArray[np.uint8], valid: NDArray[np.bool_]) -> NDArray[np.
     result = picture.astype(np.float32)
     for sigma in BLURS:
         side = int(BLUR_SIDE * sigma) | 1
-        _approach(result, cv2.stackBlur(result, (side, side)), distance, np.float32(1 / (BLUR_SLOPE * sigma)))
+        approach(result, cv2.stackBlur(result, (side, side)), distance, np.float32(1 / (BLUR_SLOPE * sigma)))
     return np.round(result).astype(np.uint8)
 
 
 @kernel()
-def _approach(picture, blurred, distance, slope):
+def approach(picture, blurred, distance, slope):
     """``picture`` (S, S, 3) turns into ``blurred``, in place, where ``distance`` (S, S) is above 0.5 / ``slope``."""
     for y in range(distance.shape[0]):
         for x in range(distance.shape[1]):

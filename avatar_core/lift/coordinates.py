@@ -50,11 +50,11 @@ class Registration:
     def outside(self, canonical: NDArray[np.float32]) -> NDArray[np.float32]:
         """u (S, S, 3) of the canonical positions (S, S, 3) of all pixels; next to the mesh it leans on the outline, so
         that skin beside the jaw moves with it instead of tearing off."""
-        return _lean(canonical, self.offset, self.u, self.distance)
+        return lean(canonical, self.offset, self.u, self.distance)
 
 
 @kernel()
-def _lean(canonical, offset, u, distance):
+def lean(canonical, offset, u, distance):
     result = np.empty_like(canonical)
     for y in range(distance.shape[0]):
         for x in range(distance.shape[1]):

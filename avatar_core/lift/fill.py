@@ -99,6 +99,7 @@ def _pull(values, weight, below):
 
 def nearest(values: NDArray[np.float32], known: NDArray[np.bool_]) -> NDArray[np.float32]:
     """``values`` (S, S, C) where ``known`` (S, S), elsewhere those of the nearest known pixel; zero if none is."""
+    known = np.ascontiguousarray(known)
     away = (~known).astype(np.uint8)
     _, label = cv2.distanceTransformWithLabels(away, cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL)
     return _spread(np.ascontiguousarray(values, np.float32), label, known)

@@ -114,6 +114,7 @@ def surface_steps(
 
     The step covers ``stride`` pixels. Gaps between surfaces are not bridged.
     """
+    mask = np.ascontiguousarray(mask)
     return _difference(points, mask, stride, _JUMP * stride, stride * UNITS_PER_PIXEL, stride * MAX_STEP)
 
 
@@ -125,7 +126,7 @@ def opacity_logit(coverage: NDArray[np.floating]) -> NDArray[np.float32]:
 
 
 @kernel()
-def _frames(across, upward, shortest):
+def extents_and_axes(across, upward, shortest):
     """Quaternions wxyz (4, N) of the axes [across, normal x across, normal] (by the largest of the four squares,
     Shepperd 1978), extents (2, N) along the first two, and normals (N, 3)."""
     count = across.shape[0]
@@ -163,7 +164,7 @@ def _frames(across, upward, shortest):
 def to_gaussians(layer: Layer) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """(14, N) pre-activation attributes in the order of `avatar_core.avatar.Avatar.rest`, and normals (N, 3)."""
     across, upward = (np.ascontiguousarray(steps, np.float32) for steps in (layer.across, layer.upward))
-    quaternion, extent, normal = _frames(across, upward, 0.15 * UNITS_PER_PIXEL)
+    quaternion, extent, normal = extents_and_axes(across, upward, 0.15 * UNITS_PER_PIXEL)
     rest = np.empty((14, len(layer)), np.float32)
     rest[0:3] = layer.position.T
     rest[3:5] = np.log(np.float32(SIGMA_PER_STEP) * extent)

@@ -66,11 +66,11 @@ def person_colours(canvas: Canvas, alpha: NDArray[np.float32], face: NDArray[np.
     foreground, certain = _split_colours(picture, alpha), _sure_face(face)
     core = (cv2.erode((alpha > CORE_COVERAGE).astype(np.uint8), np.ones((5, 5), np.uint8)) > 0) | certain
     own = np.maximum(np.clip((alpha - OWN_FROM) / (OWN_FULLY - OWN_FROM), 0, 1), certain)
-    return _mix(push_pull(foreground, core.astype(np.float32)), foreground, own)
+    return mix(push_pull(foreground, core.astype(np.float32)), foreground, own)
 
 
 @kernel()
-def _mix(first, second, share):
+def mix(first, second, share):
     """``first`` (S, S, 3) where ``share`` (S, S) is 0, ``second`` where it is 1."""
     result = np.empty_like(first)
     for y in range(share.shape[0]):
@@ -117,14 +117,14 @@ def _sharpen_by_colour(
     band = ~inside & ~clear
     ahead, behind = push_pull(picture, inside.astype(np.float32)), push_pull(picture, outside.astype(np.float32))
     skin = median_colour(picture[face])
-    share, trust = _believe_colour(picture, ahead, behind, skin)
+    share, trust = believe_colour(picture, ahead, behind, skin)
     by_colour = cv2.ximgproc.guidedFilter(image, share, 3, GUIDED_EPSILON)
     mixed = alpha + np.float32(COLOUR_SHARE) * trust * (by_colour - alpha)
     return np.where(band, np.clip(mixed, 0, 1), alpha)
 
 
 @kernel()
-def _believe_colour(picture, ahead, behind, skin):
+def believe_colour(picture, ahead, behind, skin):
     """Where each pixel's colour stands from ``behind`` (0) to ``ahead`` (1), and how far that is to be believed; all
     pictures (S, S, 3), ``skin`` (3,)."""
     rows, columns = picture.shape[0], picture.shape[1]
@@ -157,9 +157,9 @@ def _believe_colour(picture, ahead, behind, skin):
 def _split_colours(picture: NDArray[np.float32], alpha: NDArray[np.float32]) -> NDArray[np.float32]:
     """Foreground (S, S, 3) of mixed pixels: blur fusion in two scales (Forte 2021)."""
     foreground, background = _fuse_large(picture, alpha)
-    weighted, complement = _shares(foreground, background, alpha)
+    weighted, complement = shares(foreground, background, alpha)
     blurred = [cv2.blur(values, (FINE_BLUR, FINE_BLUR)) for values in (weighted, complement, alpha)]
-    return _fuse(picture, alpha, *blurred)[0]
+    return fuse(picture, alpha, *blurred)[0]
 
 
 def _fuse_large(
@@ -167,16 +167,16 @@ def _fuse_large(
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """The first scale of `_split_colours`: its means are smooth, so they are taken at half size."""
     size = picture.shape[1::-1]
-    weighted, complement = _shares(picture, picture, alpha)
+    weighted, complement = shares(picture, picture, alpha)
     blurred = []
     for values in (weighted, complement, alpha):
         small = cv2.resize(values, (size[0] // 2, size[1] // 2), interpolation=cv2.INTER_AREA)
         blurred.append(cv2.resize(cv2.blur(small, (COARSE_BLUR // 2, COARSE_BLUR // 2)), size))
-    return _fuse(picture, alpha, *blurred)
+    return fuse(picture, alpha, *blurred)
 
 
 @kernel()
-def _shares(foreground, background, alpha):
+def shares(foreground, background, alpha):
     """``foreground`` times ``alpha`` and ``background`` times its complement."""
     weighted, complement = np.empty_like(foreground), np.empty_like(background)
     for y in range(alpha.shape[0]):
@@ -188,7 +188,7 @@ def _shares(foreground, background, alpha):
 
 
 @kernel()
-def _fuse(picture, alpha, weighted, complement, share):
+def fuse(picture, alpha, weighted, complement, share):
     """A step of blur fusion: foreground and background from the blurred ``weighted``, ``complement`` and ``share``."""
     foreground, background = np.empty_like(picture), np.empty_like(picture)
     one, tiny = np.float32(1), np.float32(1e-5)
@@ -212,4 +212,4 @@ def picture_behind(canvas: Canvas, alpha: NDArray[np.float32]) -> NDArray[np.flo
     if not known.any():
         known = alpha < 0.5
     filled = push_pull(picture, known.astype(np.float32))
-    return _mix(np.asarray(cv2.GaussianBlur(filled, (0, 0), 3), np.float32), filled, known.astype(np.float32))
+    return mix(np.asarray(cv2.GaussianBlur(filled, (0, 0), 3), np.float32), filled, known.astype(np.float32))

@@ -39,12 +39,12 @@ def refine_colours(
     picture, matte = np.ascontiguousarray(picture), np.ascontiguousarray(matte)
     for _ in range(ROUNDS):
         drawn = rasterizer.render(gaussians, camera, CROP_SIZE, CROP_SIZE).numpy()
-        _take_errors(rest[COLOR], active[COLOR], columns, placed, _errors(picture, matte, drawn))
+        take_errors(rest[COLOR], active[COLOR], columns, placed, errors(picture, matte, drawn))
     rest[COLOR] = active[COLOR]
 
 
 @kernel()
-def _errors(picture, matte, drawn):
+def errors(picture, matte, drawn):
     """What ``drawn`` (H, W, 4) lacks to ``picture`` (H, W, 3) under ``matte`` (H, W), where the person is."""
     error = np.zeros(picture.shape, np.float32)
     for y in range(matte.shape[0]):
@@ -56,7 +56,7 @@ def _errors(picture, matte, drawn):
 
 
 @kernel()
-def _take_errors(first, colours, columns, placed, error):
+def take_errors(first, colours, columns, placed, error):
     """Adds the ``error`` (H, W, 3), bilinear, at the places (M, 2) of Gaussians ``columns`` to their ``colours``
     (3, N), no farther than `LARGEST_CHANGE` from their ``first`` ones."""
     rows, width = error.shape[0], error.shape[1]

@@ -152,7 +152,7 @@ def far_side_colour(
     outside = (alpha > 0.9).astype(np.uint8)
     distance, label = cv2.distanceTransformWithLabels(outside, cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL)
     fold = FOLD_LENGTH * unit
-    source = _folded_places(distance, label, np.float32(fold), np.float32(FOLD_START))
+    source = folded_places(distance, label, np.float32(fold), np.float32(FOLD_START))
     folded = cv2.remap(foreground, source[0], source[1], cv2.INTER_LINEAR)
     certain = cv2.GaussianBlur(rim.astype(np.float32), (0, 0), 2.0)
     share = FOLD_SHARE * np.clip(2 * cv2.remap(certain, source[0], source[1], cv2.INTER_LINEAR) - 1, 0, 1)
@@ -160,7 +160,7 @@ def far_side_colour(
 
 
 @kernel()
-def _folded_places(distance, label, fold, start):
+def folded_places(distance, label, fold, start):
     """x and y (2, S, S), pixel indices, where each pixel takes its texture from: between ``start`` and ``start + fold``
     pixels in from the rim, on the way to its nearest pixel there (``distance`` away, with the same label)."""
     rows, columns = distance.shape
@@ -225,11 +225,11 @@ def _hidden_colour(
     skin = push_pull(matte.foreground, throat.astype(np.float32))
     shade = 1 - (1 - THROAT_SHADE) * np.clip((face.landmarks[CHIN, 1] - y[:, 0]) / face.eye_distance, 0, 1)
     share = cv2.GaussianBlur(column.astype(np.float32), (0, 0), 0.04 * face.eye_distance)
-    return _mix_hidden(matte.foreground, behind.hidden, continued, skin, shade.astype(np.float32), share)
+    return mix_hidden(matte.foreground, behind.hidden, continued, skin, shade.astype(np.float32), share)
 
 
 @kernel()
-def _mix_hidden(foreground, hidden, continued, skin, shade, share):
+def mix_hidden(foreground, hidden, continued, skin, shade, share):
     """``foreground`` (S, S, 3) where nothing is hidden; there ``continued`` and, by ``share`` (S, S), ``skin`` in the
     rows' ``shade`` (S,)."""
     result = foreground.copy()
@@ -261,11 +261,11 @@ def _body_u(
     """u (S, S, 3): what is hidden moves as the body's edge does next to it, so that nothing tears open there."""
     u = registered.outside(canonical)
     edge, contact = nearest(u, behind.visible), np.float32(THROAT_CONTACT * face.eye_distance)
-    return _follow_edge(u, edge, canonical, registered.offset, behind.hidden, behind.away, contact)
+    return follow_edge(u, edge, canonical, registered.offset, behind.hidden, behind.away, contact)
 
 
 @kernel()
-def _follow_edge(u, edge, canonical, offset, hidden, away, contact):
+def follow_edge(u, edge, canonical, offset, hidden, away, contact):
     """``u`` (S, S, 3), and where it is hidden ``edge`` near what is visible, the free position farther off."""
     result = u.copy()
     for y in range(hidden.shape[0]):
@@ -304,11 +304,11 @@ def _skin_coloured(foreground: NDArray[np.float32], face: FacePlacement) -> NDAr
     samples = foreground[face.mesh.inside]
     middle = median_colour(samples)
     spread = 1.5 * median_colour(np.abs(samples - middle)) + np.float32(0.03)
-    return _close_to(foreground, middle, 1 / spread, 3 * SKIN_DEVIATION**2)
+    return close_to(foreground, middle, 1 / spread, 3 * SKIN_DEVIATION**2)
 
 
 @kernel()
-def _close_to(colours, middle, scale, limit):
+def close_to(colours, middle, scale, limit):
     """(S, S) whether the scaled squared distance of ``colours`` (S, S, 3) from ``middle`` (3,) is below ``limit``."""
     close = np.empty(colours.shape[:2], np.bool_)
     for y in range(colours.shape[0]):

@@ -96,9 +96,9 @@ def _prepare_chunk(
                 sums, np.int64(0), first_depth,
             )  # fmt: skip
             for pair in range(_PAIRS):
-                channel = u64(group * HIDDEN_GROUP + 2 * pair)
-                even_bias, odd_bias = first_bias[channel], first_bias[channel + u64(1)]
-                even_centre, odd_centre = centre[channel], centre[channel + u64(1)]
+                even_at = u64(group * HIDDEN_GROUP + 2 * pair)
+                even_bias, odd_bias = first_bias[even_at], first_bias[even_at + u64(1)]
+                even_centre, odd_centre = centre[even_at], centre[even_at + u64(1)]
                 sums_at, target = u64(2 * pair * ROWS), u64(group * _PAIRS + pair)
                 for row in range(ROWS):
                     lane = u64(row)
@@ -113,8 +113,8 @@ def _prepare_chunk(
                 np.int64(FEATURE_SIZE),
             )  # fmt: skip
             for pair in range(_PAIRS):
-                channel = u64(group * HIDDEN_GROUP + 2 * pair)
-                even_bias, odd_bias = feature_bias[channel], feature_bias[channel + u64(1)]
+                even_at = u64(group * HIDDEN_GROUP + 2 * pair)
+                even_bias, odd_bias = feature_bias[even_at], feature_bias[even_at + u64(1)]
                 sums_at, target = u64(2 * pair * ROWS), u64(group * _PAIRS + pair)
                 for row in range(ROWS):
                     lane = u64(row)
