@@ -190,6 +190,17 @@ def project(points: NDArray[np.floating]) -> NDArray[np.float64]:
     return np.stack([x, y, points[:, 2] / UNITS_PER_PIXEL], axis=-1)
 
 
+@kernel()
+def seen_at(points):
+    """Canvas positions (N, 2) float32 of head-space ``points`` (N, 3) float32, see `project`."""
+    places = np.empty((points.shape[0], 2), np.float32)
+    for i in range(points.shape[0]):
+        pixels = np.float32(FOCAL) / (np.float32(DEFAULT_RADIUS) - points[i, 2])
+        places[i, 0] = points[i, 0] * pixels + np.float32(MARGIN_LEFT + CROP_SIZE / 2)
+        places[i, 1] = np.float32(MARGIN_TOP + CROP_SIZE / 2) - points[i, 1] * pixels
+    return places
+
+
 def pixel_grid(size: int = CANVAS_SIZE) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """x and y (size, size) of the pixel centres."""
     centres = np.arange(size, dtype=np.float32) + np.float32(0.5)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from avatar_core.camera import Camera
 from avatar_core.gaussians import COLOR, OPACITY, SCALE, Gaussians
-from avatar_core.lift.canvas import CROP_SIZE
+from avatar_core.lift.canvas import CROP_SIZE, MARGIN_LEFT, MARGIN_TOP, seen_at
 from avatar_core.rendering.jit import kernel
 from avatar_core.rendering.rasterizer import create
 
@@ -35,7 +35,7 @@ def refine_colours(
     active[OPACITY] = 1 / (1 + np.exp(-active[OPACITY]))
     gaussians, camera, rasterizer = Gaussians(torch.from_numpy(active)), Camera.orbit(), create("cpu")
     columns = np.flatnonzero(seen)
-    placed = camera.project(rest[:3, columns].T, CROP_SIZE, CROP_SIZE).astype(np.float32)
+    placed = seen_at(np.ascontiguousarray(rest[:3, columns].T)) - np.array([MARGIN_LEFT, MARGIN_TOP], np.float32)
     picture, matte = np.ascontiguousarray(picture), np.ascontiguousarray(matte)
     for _ in range(ROUNDS):
         drawn = rasterizer.render(gaussians, camera, CROP_SIZE, CROP_SIZE).numpy()

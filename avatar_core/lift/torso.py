@@ -56,32 +56,37 @@ BACK = PART_NAMES.index("back")
 @dataclass(frozen=True)
 class HiddenBody:
     """Where the body is seen and where it goes on behind the head, all (S, S): visible, hidden, the part of ``hidden``
-    that is the neck's column, and heights behind the head; away (S, S) pixels to what is visible."""
+    that is the neck's column; away (S, S) pixels to what is visible."""
 
     visible: NDArray[np.bool_]
     hidden: NDArray[np.bool_]
     column: NDArray[np.bool_]
-    height: NDArray[np.float32]
     away: NDArray[np.float32]
 
 
-def hide_body(surfaces: Surfaces, matte: Matte, face: FacePlacement) -> HiddenBody:
+def hide_body(matte: Matte, face: FacePlacement) -> HiddenBody:
     """How the body goes on behind the head."""
     x, y = pixel_grid()
     visible = (matte.alpha > FAINT) & face.body
     away = distance_from(visible)
     hidden, column = _behind_head(visible, away, matte, face, x, y)
-    return HiddenBody(visible, hidden, column, _hidden_height(surfaces, away, face, column, y), away)
+    return HiddenBody(visible, hidden, column, away)
 
 
 def build_body(
-    surfaces: Surfaces, matte: Matte, face: FacePlacement, registered: Registration, behind: HiddenBody
+    surfaces: Surfaces,
+    matte: Matte,
+    face: FacePlacement,
+    registered: Registration,
+    behind: HiddenBody,
+    height: NDArray[np.float32],
+    colour: NDArray[np.float32],
 ) -> Layer:
-    """The body's visible surface and what a turned head uncovers of it."""
+    """The body's visible surface and what a turned head uncovers of it, there with the ``height`` (S, S) of
+    `hidden_height` and in the ``colour`` (S, S, 3) of `body_colour`."""
     x, y = pixel_grid()
     visible, hidden = behind.visible, behind.hidden
-    points = unproject(x, y, np.where(hidden, behind.height, surfaces.body))
-    colour = _hidden_colour(behind, matte, face, y)
+    points = unproject(x, y, np.where(hidden, height, surfaces.body))
     coverage = np.where(hidden, np.float32(1), matte.alpha)
     canonical_map = face.to_head.invert_map(points)
     u_map = _body_u(canonical_map, behind, registered, face)
@@ -113,12 +118,17 @@ def build_body(
 
 
 def build_back(
-    surfaces: Surfaces, matte: Matte, face: FacePlacement, behind: HiddenBody, colour: NDArray[np.float32]
+    surfaces: Surfaces,
+    matte: Matte,
+    face: FacePlacement,
+    behind: HiddenBody,
+    height: NDArray[np.float32],
+    colour: NDArray[np.float32],
 ) -> Layer:
     """The far side of the person in the colours (S, S, 3) of `far_side_colour`."""
     x, y = pixel_grid()
     front = np.where(face.body, surfaces.body, surfaces.head)
-    front = np.where(behind.hidden, behind.height, front)
+    front = np.where(behind.hidden, height, front)
     points = unproject(x, y, np.minimum(surfaces.back, front - BACK_CLEARANCE * face.eye_distance))
     opaque = (matte.alpha > 0.9).astype(np.uint8)
     solid = cv2.erode(opaque, np.ones((BACK_INSET, BACK_INSET), np.uint8)) > 0
@@ -207,10 +217,9 @@ def _behind_head(
     return hidden, column & hidden
 
 
-def _hidden_colour(
-    behind: HiddenBody, matte: Matte, face: FacePlacement, y: NDArray[np.float32]
-) -> NDArray[np.float32]:
-    """Colours (S, S, 3), behind the head: hair and clothes go on, the throat takes the colours next to the jaw."""
+def body_colour(behind: HiddenBody, matte: Matte, face: FacePlacement) -> NDArray[np.float32]:
+    """The body's colours (S, S, 3): behind the head hair and clothes go on, the throat takes those next to the jaw."""
+    _, y = pixel_grid()
     visible, column = behind.visible, behind.column
     core = cv2.erode(visible.astype(np.uint8), np.ones((5, 5), np.uint8)) > 0
     continued = push_pull(matte.foreground, (core if core.any() else visible).astype(np.float32))
@@ -242,16 +251,14 @@ def mix_hidden(foreground, hidden, continued, skin, shade, share):
     return result
 
 
-def _hidden_height(
-    surfaces: Surfaces, away: NDArray[np.float32], face: FacePlacement, column: NDArray[np.bool_],
-    y: NDArray[np.float32],
-) -> NDArray[np.float32]:  # fmt: skip
+def hidden_height(surfaces: Surfaces, behind: HiddenBody, face: FacePlacement) -> NDArray[np.float32]:
     """Heights (S, S) behind the head: the body's own at its edge, then falling back to keep clear of the face."""
+    _, y = pixel_grid()
     unit = np.float32(face.eye_distance)
     clearance = np.where(face.mesh.inside, np.float32(MESH_CLEARANCE) * unit, np.float32(FACE_CLEARANCE))
     above_chin = np.clip((np.float32(face.landmarks[CHIN, 1]) - y[:, :1]) / unit, 0, 1)
-    clearance += column * (np.float32(0.5) * above_chin * unit)
-    clearance *= np.clip(away / (np.float32(CLEARANCE_RAMP) * unit), 0.1, 1)
+    clearance += behind.column * (np.float32(0.5) * above_chin * unit)
+    clearance *= np.clip(behind.away / (np.float32(CLEARANCE_RAMP) * unit), 0.1, 1)
     return np.minimum(surfaces.body, surfaces.head - clearance)
 
 

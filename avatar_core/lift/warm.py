@@ -25,6 +25,7 @@ def compile_kernels() -> None:
     fill.nearest(picture, everywhere)
     canvas.unproject(plane, plane, plane)
     canvas.approach(picture, picture, plane, one)
+    canvas.seen_at(points)
     layer.surface_steps(picture, everywhere)
     layer.extents_and_axes(points, points, 1.0)
     coordinates.lean(picture, picture, picture, plane)

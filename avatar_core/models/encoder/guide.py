@@ -69,8 +69,11 @@ def build_guide(relief: Relief) -> Guide:
         np.clip(far, -_FARTHEST, _FARTHEST)[..., None],
         correctable(relief)[..., None],
     ]
-    maps = np.concatenate([np.asarray(plane, np.float32) for plane in planes], axis=-1)
-    small = cv2.resize(maps, (GUIDE_SIZE, GUIDE_SIZE), interpolation=cv2.INTER_AREA)
+    halved = [
+        cv2.resize(np.asarray(plane, np.float32), (GUIDE_SIZE, GUIDE_SIZE), interpolation=cv2.INTER_AREA)
+        for plane in planes
+    ]
+    small = np.dstack(halved)
     size = (COLOUR_SIZE, COLOUR_SIZE)
     return Guide(
         maps=np.ascontiguousarray(np.moveaxis(small, -1, 0), np.float32),
