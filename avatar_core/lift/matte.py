@@ -94,7 +94,7 @@ def coverage(canvas: Canvas, face: NDArray[np.bool_], probability: NDArray[np.fl
     alpha = np.where(certain, np.float32(1), alpha).astype(np.float32)
     _, component = cv2.connectedComponents((alpha > 0.15).astype(np.uint8))
     keep = np.zeros(int(component.max()) + 1, bool)
-    keep[np.unique(component[face & (alpha > 0.15)])] = True
+    keep[component[face & (alpha > 0.15)]] = True
     keep[0] = False
     in_photo = 1 - smoothstep(distance_from(canvas.valid) / FADE_OUTSIDE)
     return np.asarray(alpha * keep[component] * in_photo, np.float32)

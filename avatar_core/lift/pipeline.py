@@ -108,8 +108,8 @@ def lift(
         skin = build_skin(surfaces, matte, picture, over_eye, face, registered, mean)
         back = backside.result()
         layers = [
-            skin,
-            body.result(),
+            *skin,
+            *body.result(),
             back if refined is None else back.take(~refined.replaces(back.u)),
             *([] if refined is None else refined.layers),
         ]

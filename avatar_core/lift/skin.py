@@ -1,6 +1,6 @@
 """Face and hair: one Gaussian per pixel of the head; lids and lips are left to `stretch`.
 
-In: `Surfaces`, `Matte`, `FacePlacement`, `Registration`. Out: one `Layer`.
+In: `Surfaces`, `Matte`, `FacePlacement`, `Registration`. Out: `Layer`s.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from avatar_core.lift.canvas import pixel_grid, unproject
 from avatar_core.lift.coordinates import Registration, head_expression_weight, head_part
 from avatar_core.lift.fill import push_pull
-from avatar_core.lift.layer import Layer, join, surface_steps
+from avatar_core.lift.layer import Layer, surface_steps
 from avatar_core.lift.maps import pick
 from avatar_core.lift.matte import FAINT, Matte
 from avatar_core.lift.pose import FacePlacement
@@ -28,7 +28,7 @@ def build_skin(
     face: FacePlacement,
     registered: Registration,
     mean: NDArray[np.floating],
-) -> Layer:
+) -> list[Layer]:
     """The head's visible surface.
 
     Args:
@@ -56,7 +56,7 @@ def build_skin(
     )
     lids, lashes = without_lashes(maps, face)
     lashes |= over_eye & face.eyes.any(0)
-    return join([whole, split_layer(maps, lids, kind, face, mean), *lash_layer(maps, picture, lashes, face, mean)])
+    return [whole, split_layer(maps, lids, kind, face, mean), *lash_layer(maps, picture, lashes, face, mean)]
 
 
 def _maps(

@@ -1,6 +1,6 @@
 """Neck, shoulders and clothes, continued unseen behind the jaw; and the far side of head and body.
 
-In: `Surfaces`, `Matte`, `FacePlacement`. Out: two `Layer`s.
+In: `Surfaces`, `Matte`, `FacePlacement`. Out: `Layer`s.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from avatar_core.lift.coordinates import (
     neck_weight,
 )
 from avatar_core.lift.fill import nearest, push_pull
-from avatar_core.lift.layer import Layer, join, surface_steps
+from avatar_core.lift.layer import Layer, surface_steps
 from avatar_core.lift.maps import distance_from, median_colour, pick
 from avatar_core.lift.matte import FAINT, Matte
 from avatar_core.lift.pose import FacePlacement
@@ -81,7 +81,7 @@ def build_body(
     behind: HiddenBody,
     height: NDArray[np.float32],
     colour: NDArray[np.float32],
-) -> Layer:
+) -> list[Layer]:
     """The body's visible surface and what a turned head uncovers of it, there with the ``height`` (S, S) of
     `hidden_height` and in the ``colour`` (S, S, 3) of `body_colour`."""
     x, y = pixel_grid()
@@ -93,7 +93,7 @@ def build_body(
     region = visible | hidden
     inner = np.zeros_like(region)
     inner[MARGIN_TOP : MARGIN_TOP + CROP_SIZE, MARGIN_LEFT : MARGIN_LEFT + CROP_SIZE] = True
-    layers = []
+    layers: list[Layer] = []
     hidden_stride = 1 if _is_small(matte) else HIDDEN_STRIDE
     for mask, stride in ((inner & visible, 1), (inner & ~visible, hidden_stride), (~inner, MARGIN_STRIDE)):
         across, upward = surface_steps(points, region, stride)
@@ -114,7 +114,7 @@ def build_body(
                 seen=pick(visible & inner, chosen),
             )
         )
-    return join(layers)
+    return layers
 
 
 def build_back(

@@ -60,9 +60,9 @@ class CpuAnimator:
         share = avatar.expression_weight.float().numpy()
         self.order = np.concatenate([np.flatnonzero(share > 0), np.flatnonzero(share <= 0)])
         self.moving = int(np.count_nonzero(share > 0))
-        rest = avatar.rest.float().numpy().copy()
-        rest[SCALE] = np.exp(rest[SCALE])
-        self._pack_inputs(avatar, rest, networks, source)
+        rest = np.ascontiguousarray(avatar.rest.float().numpy())
+        scale = np.exp(rest[SCALE])
+        self._pack_inputs(avatar, rest, scale, networks, source)
         self._rest_change = aligned((tile_count(self.moving), RAW_CHANNELS, ROWS), np.float32)
         self._decode(source, self._rest_change)
 
@@ -71,6 +71,7 @@ class CpuAnimator:
         self._planar = np.empty((RAW_CHANNELS, len(share)), np.float32)
         self._planar[:, self.moving :] = rest[:, still]
         at_rest = self._planar[:, self.moving :]
+        at_rest[SCALE] = scale[:, still]
         neck = avatar.neck_weight.float().numpy()[still]
         self._still = np.concatenate([at_rest[MEAN], at_rest[QUATERNION], neck[None]])
         at_rest[OPACITY] = torch.sigmoid(torch.from_numpy(at_rest[OPACITY])).numpy()
@@ -78,7 +79,12 @@ class CpuAnimator:
         self._pivot = np.asarray(avatar.pivot, np.float32)
 
     def _pack_inputs(
-        self, avatar: Avatar, rest: NDArray[np.float32], networks: MotionNetworks, source: NDArray[np.float32]
+        self,
+        avatar: Avatar,
+        rest: NDArray[np.float32],
+        scale: NDArray[np.float32],
+        networks: MotionNetworks,
+        source: NDArray[np.float32],
     ) -> None:
         """Fill the tiles that every frame reads."""
         rows = self.order[: self.moving]
@@ -95,7 +101,7 @@ class CpuAnimator:
             self._tickets[0] = 0
             prepare(
                 self._workers, rows, avatar.f.float().numpy(), avatar.m.float().numpy(), weights, bias, self._centre,
-                self._second, feature, feature_bias, rest,
+                self._second, feature, feature_bias, rest, scale,
                 avatar.neck_weight.float().numpy(), avatar.expression_weight.float().numpy(), self._motion,
                 self._constant, self._rest, self._tickets,
             )  # fmt: skip

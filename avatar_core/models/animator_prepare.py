@@ -12,6 +12,7 @@ import math
 import numpy as np
 from numba import prange
 
+from avatar_core.gaussians import SCALE
 from avatar_core.models.animator_dense import multiply_hidden, put_pair, scratch, softplus
 from avatar_core.models.animator_kernels import REST_CHANNELS
 from avatar_core.models.animator_layout import HIDDEN_GROUP, ROWS, fastest_precision
@@ -30,12 +31,14 @@ _NORM_EPSILON = f32(1e-5)  # torch's layer_norm
 
 
 @kernel(inline="never")
-def _pack_rest(rows, tile, valid, rest, neck, share, packed):
+def _pack_rest(rows, tile, valid, rest, scales, neck, share, packed):
     """The tile's rest attributes and weights, (REST_CHANNELS, ROWS) flat."""
     at = u64(tile * REST_CHANNELS * ROWS)
     for channel in range(RAW_CHANNELS):
+        scale = channel - SCALE.start
+        values = scales[scale] if 0 <= scale < scales.shape[0] else rest[channel]
         for row in range(valid):
-            packed[at + u64(channel * ROWS + row)] = rest[channel, rows[tile * ROWS + row]]
+            packed[at + u64(channel * ROWS + row)] = values[rows[tile * ROWS + row]]
     for row in range(valid):
         source = rows[tile * ROWS + row]
         packed[at + u64(RAW_CHANNELS * ROWS + row)] = neck[source]
@@ -44,8 +47,8 @@ def _pack_rest(rows, tile, valid, rest, neck, share, packed):
 
 @kernel(inline="never")
 def _prepare_chunk(
-    start, stop, rows, f, m, first, first_bias, centre, second, feature, feature_bias, rest, neck, share, motion,
-    constant, packed_rest,
+    start, stop, rows, f, m, first, first_bias, centre, second, feature, feature_bias, rest, scales, neck, share,
+    motion, constant, packed_rest,
 ):  # fmt: skip
     """`prepare` of tiles [start, stop); weights and outputs flat."""
     depth = np.int64(second.shape[0] // HIDDEN_SIZE)
@@ -81,7 +84,7 @@ def _prepare_chunk(
                 scale[u64(row)] += off * off * f32(1 / MOTION_SIZE)
         for row in range(ROWS):
             scale[u64(row)] = f32(1) / math.sqrt(scale[u64(row)] + _NORM_EPSILON)
-        _pack_rest(rows, tile, valid, rest, neck, share, packed_rest)
+        _pack_rest(rows, tile, valid, rest, scales, neck, share, packed_rest)
         motion_at = u64(tile * first_depth * ROWS)
         for pair in range(MOTION_SIZE // 2):
             for row in range(ROWS):
@@ -125,7 +128,7 @@ def _prepare_chunk(
 
 @parallel_kernel()
 def prepare(
-    workers, rows, f, m, first, first_bias, centre, second, feature, feature_bias, rest, neck, share, motion,
+    workers, rows, f, m, first, first_bias, centre, second, feature, feature_bias, rest, scales, neck, share, motion,
     constant, packed_rest, tickets,
 ):  # fmt: skip
     """Fill the packed tiles of the Gaussians ``rows`` (M,) int64, in that order.
@@ -137,7 +140,7 @@ def prepare(
         centre: (96,), see `FoldedNetworks.centre`.
         second: packed weights of the second layer.
         feature, feature_bias: U packed as float32, and u (96,).
-        rest: (14, N) float32, see `Avatar`, but scales instead of their logarithms.
+        rest: (14, N) float32, see `Avatar`; scales: (3, N) float32, to take the place of their logarithms.
         neck, share: (N,) float32, neck and expression weights.
         motion, constant: packed tiles of 48 and 96 channels, written; packed_rest: (tiles, `REST_CHANNELS`, ROWS).
         tickets: (1,) int64 zero, the work counter.
@@ -150,7 +153,7 @@ def prepare(
                 break
             _prepare_chunk(
                 start, min(tiles, start + TILES_PER_CHUNK), rows, f, m, first.reshape(-1), first_bias, centre,
-                second.reshape(-1), feature.reshape(-1), feature_bias, rest, neck, share, motion.reshape(-1),
+                second.reshape(-1), feature.reshape(-1), feature_bias, rest, scales, neck, share, motion.reshape(-1),
                 constant.reshape(-1), packed_rest.reshape(-1),
             )  # fmt: skip
 
@@ -165,7 +168,8 @@ def compile_kernels() -> None:
         aligned((_HIDDEN_GROUPS, depth, HIDDEN_GROUP), dtype), bias, bias,
         aligned((_HIDDEN_GROUPS, inner, HIDDEN_GROUP), dtype),
         aligned((_HIDDEN_GROUPS, FEATURE_SIZE, HIDDEN_GROUP), np.float32), bias,
-        np.zeros((RAW_CHANNELS, 1), np.float32), np.zeros(1, np.float32), np.zeros(1, np.float32),
+        np.zeros((RAW_CHANNELS, 1), np.float32), np.zeros((3, 1), np.float32), bias[:1],
+        bias[:1],
         aligned((1, depth, ROWS), dtype), aligned((1, inner, ROWS), dtype),
         aligned((1, REST_CHANNELS, ROWS), np.float32), np.zeros(1, np.int64),
     )  # fmt: skip
