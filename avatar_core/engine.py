@@ -34,8 +34,8 @@ from avatar_core.image_io import as_rgb, load_image
 from avatar_core.lift import LiftResult, lift
 from avatar_core.lift.relief import Refiner
 from avatar_core.models.animator import Animator, animation_report
+from avatar_core.models.descriptor_cpu import CpuDescriber
 from avatar_core.models.encoder import LearnedEncoder
-from avatar_core.models.motion_decoder import FEATURE_SIZE
 from avatar_core.models.motion_encoder import ActivationSolver
 from avatar_core.models.networks import MotionNetworks
 from avatar_core.models.retarget import Retargeter
@@ -121,6 +121,7 @@ class AvatarEngine:
         self.last_activations: NDArray[np.float32] = np.zeros(networks.activation_count, np.float32)
         self.last_gaussians = 0
         self.last_encode_timings: dict[str, float] = {}
+        self._describer = CpuDescriber(networks.descriptors)
         self._refiner = refiner
         self._neutral = NeutralEstimator(face_model)
         self._finder: PhotoFaceFinder | None = None
@@ -340,8 +341,7 @@ class AvatarEngine:
             self._refiner,
         )
         report("Binding the motion", 0.75)
-        with self._compute:
-            f, m = self._describe(lifted)
+        f, m = self._describe(lifted)
         to_canonical = np.linalg.inv(lifted.canonical_to_head)
         canonical = lifted.landmarks @ to_canonical[:3, :3].T + to_canonical[:3, 3]
         neutral = self._neutral.neutral(canonical)
@@ -373,12 +373,8 @@ class AvatarEngine:
 
     def _describe(self, lifted: LiftResult) -> tuple[Tensor, Tensor]:
         """f and m (N, 48), rounded to what an avatar file keeps; zero for Gaussians that no expression moves."""
-        moves = torch.from_numpy(np.flatnonzero(lifted.expression_weight > 0))
-        inputs = (torch.from_numpy(array)[moves] for array in (lifted.u, lifted.normal, lifted.part))
-        f, m = torch.zeros(2, len(lifted), FEATURE_SIZE)
-        for target, values in zip((f, m), self.networks.describe(*inputs), strict=True):
-            target[moves] = values.half().float()
-        return f, m
+        moves = np.flatnonzero(lifted.expression_weight > 0)
+        return self._describer.describe(lifted.u, lifted.normal, lifted.part, moves)
 
     def _animate(self, stage: _Stage, motion: Motion | None) -> Gaussians:
         self.last_activations = stage.retargeter.activations(motion)

@@ -41,9 +41,7 @@ def measured_rates(precision: str) -> Rates:
     left, right = torch.ones(2, _PRODUCT, _PRODUCT, dtype=kind)
     copying = [timed(target.copy_, source)[0] for _ in range(_TRIALS)]
     multiplying = [timed(torch.mm, left, right)[0] for _ in range(_TRIALS)]
-    return Rates(
-        2 * _COPIED / float(np.median(copying)) / 1e9, 2 * _PRODUCT**3 / float(np.median(multiplying)) / 1e9
-    )
+    return Rates(2 * _COPIED / float(np.median(copying)) / 1e9, 2 * _PRODUCT**3 / float(np.median(multiplying)) / 1e9)
 
 
 def floors(animator: CpuAnimator, gaussians: int, size: int, rates: Rates) -> dict[str, float]:

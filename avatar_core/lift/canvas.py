@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from avatar_core.camera import DEFAULT_FOV, DEFAULT_RADIUS, focal_from_fov
 from avatar_core.lift.maps import distance_from
+from avatar_core.rendering.jit import kernel
 from avatar_core.tracking.topology import LEFT_MOUTH_CORNER, RIGHT_MOUTH_CORNER
 
 CROP_SIZE = 512
@@ -136,10 +137,20 @@ def _soften(picture: NDArray[np.uint8], valid: NDArray[np.bool_]) -> NDArray[np.
     distance = distance_from(valid)
     result = picture.astype(np.float32)
     for sigma in BLURS:
-        share = np.clip(distance / (BLUR_SLOPE * sigma) - 0.5, 0, 1)[..., None]
         side = int(BLUR_SIDE * sigma) | 1
-        result += (cv2.stackBlur(result, (side, side)) - result) * share
+        approach(result, cv2.stackBlur(result, (side, side)), distance, np.float32(1 / (BLUR_SLOPE * sigma)))
     return np.round(result).astype(np.uint8)
+
+
+@kernel()
+def approach(picture, blurred, distance, slope):
+    """``picture`` (S, S, 3) turns into ``blurred``, in place, where ``distance`` (S, S) is above 0.5 / ``slope``."""
+    for y in range(distance.shape[0]):
+        for x in range(distance.shape[1]):
+            share = min(distance[y, x] * slope - np.float32(0.5), np.float32(1))
+            if share > 0:
+                for channel in range(3):
+                    picture[y, x, channel] += share * (blurred[y, x, channel] - picture[y, x, channel])
 
 
 def inner_crop(values: NDArray[Value]) -> NDArray[Value]:
@@ -149,11 +160,25 @@ def inner_crop(values: NDArray[Value]) -> NDArray[Value]:
 
 def unproject(x: NDArray[np.floating], y: NDArray[np.floating], height: NDArray[np.floating]) -> NDArray[np.float32]:
     """Head-space points (..., 3) that `Camera.orbit()` sees at canvas position (x, y) with ``height`` pixels."""
-    z = np.asarray(height, np.float32) * np.float32(UNITS_PER_PIXEL)
-    distance = (np.float32(DEFAULT_RADIUS) - z) / np.float32(FOCAL)
-    across = (np.asarray(x, np.float32) - (MARGIN_LEFT + CROP_SIZE / 2)) * distance
-    upward = ((MARGIN_TOP + CROP_SIZE / 2) - np.asarray(y, np.float32)) * distance
-    return np.stack(np.broadcast_arrays(across, upward, z), axis=-1).astype(np.float32)
+    shape = np.broadcast_shapes(np.shape(x), np.shape(y), np.shape(height))
+    flat = (
+        np.ascontiguousarray(np.broadcast_to(np.asarray(values, np.float32), shape)).reshape(-1)
+        for values in (x, y, height)
+    )
+    return _unproject(*flat).reshape(*shape, 3)
+
+
+@kernel()
+def _unproject(x, y, height):
+    result = np.empty((x.shape[0], 3), np.float32)
+    centre_x, centre_y = np.float32(MARGIN_LEFT + CROP_SIZE / 2), np.float32(MARGIN_TOP + CROP_SIZE / 2)
+    for i in range(x.shape[0]):
+        z = height[i] * np.float32(UNITS_PER_PIXEL)
+        distance = (np.float32(DEFAULT_RADIUS) - z) / np.float32(FOCAL)
+        result[i, 0] = (x[i] - centre_x) * distance
+        result[i, 1] = (centre_y - y[i]) * distance
+        result[i, 2] = z
+    return result
 
 
 def project(points: NDArray[np.floating]) -> NDArray[np.float64]:
@@ -163,6 +188,17 @@ def project(points: NDArray[np.floating]) -> NDArray[np.float64]:
     x = points[:, 0] / distance + (MARGIN_LEFT + CROP_SIZE / 2)
     y = (MARGIN_TOP + CROP_SIZE / 2) - points[:, 1] / distance
     return np.stack([x, y, points[:, 2] / UNITS_PER_PIXEL], axis=-1)
+
+
+@kernel()
+def seen_at(points):
+    """Canvas positions (N, 2) float32 of head-space ``points`` (N, 3) float32, see `project`."""
+    places = np.empty((points.shape[0], 2), np.float32)
+    for i in range(points.shape[0]):
+        pixels = np.float32(FOCAL) / (np.float32(DEFAULT_RADIUS) - points[i, 2])
+        places[i, 0] = points[i, 0] * pixels + np.float32(MARGIN_LEFT + CROP_SIZE / 2)
+        places[i, 1] = np.float32(MARGIN_TOP + CROP_SIZE / 2) - points[i, 1] * pixels
+    return places
 
 
 def pixel_grid(size: int = CANVAS_SIZE) -> tuple[NDArray[np.float32], NDArray[np.float32]]:

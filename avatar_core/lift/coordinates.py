@@ -15,6 +15,7 @@ from avatar_core.lift.fill import nearest, push_pull
 from avatar_core.lift.maps import distance_from, smoothstep
 from avatar_core.lift.pose import FacePlacement
 from avatar_core.models.anatomy import skin_part
+from avatar_core.rendering.jit import kernel
 
 LOWER_FACE, HAIR, BODY = (PART_NAMES.index(name) for name in ("lower_face", "hair", "body"))
 
@@ -46,23 +47,34 @@ class Registration:
     offset: NDArray[np.float32]
     distance: NDArray[np.float32]
 
-    def outside(self, canonical: NDArray[np.floating], where: NDArray[np.bool_] | slice) -> NDArray[np.float32]:
-        """u of canonical positions at the pixels ``where``; next to the mesh it leans on the outline, so that skin
-        beside the jaw moves with it instead of tearing off."""
-        share = np.exp(-((self.distance[where] / OUTLINE_CONTACT) ** 2))[..., None]
-        free = canonical + self.offset[where]
-        return np.asarray(free * (1 - share) + self.u[where] * share, np.float32)
+    def outside(self, canonical: NDArray[np.float32]) -> NDArray[np.float32]:
+        """u (S, S, 3) of the canonical positions (S, S, 3) of all pixels; next to the mesh it leans on the outline, so
+        that skin beside the jaw moves with it instead of tearing off."""
+        return lean(canonical, self.offset, self.u, self.distance)
+
+
+@kernel()
+def lean(canonical, offset, u, distance):
+    result = np.empty_like(canonical)
+    for y in range(distance.shape[0]):
+        for x in range(distance.shape[1]):
+            away = distance[y, x] * np.float32(1 / OUTLINE_CONTACT)
+            share = np.exp(-away * away) if away < np.float32(10) else np.float32(0)
+            for channel in range(3):
+                free = canonical[y, x, channel] + offset[y, x, channel]
+                result[y, x, channel] = free + share * (u[y, x, channel] - free)
+    return result
 
 
 def register(face: FacePlacement, mean: NDArray[np.floating]) -> Registration:
     """Where every pixel lies on the mean face (478, 3): exact inside the mesh, a smooth continuation outside."""
     inside = face.mesh.inside
     u = face.mesh.interpolate(mean)
-    residual = np.where(inside[..., None], u - face.mesh.interpolate(face.canonical), 0)
+    residual = u - face.mesh.interpolate(face.canonical)
     offset = push_pull(residual, inside.astype(np.float32))
-    distance = distance_from(inside) / face.eye_distance
-    offset *= np.exp(-((distance / OUTLINE_REACH) ** 2))[..., None]
-    return Registration(nearest(u, inside), offset.astype(np.float32), distance.astype(np.float32))
+    distance = distance_from(inside) / np.float32(face.eye_distance)
+    offset *= np.exp(-((distance / np.float32(OUTLINE_REACH)) ** 2))[..., None]
+    return Registration(nearest(u, inside), offset, distance)
 
 
 def head_part(u: NDArray[np.floating], distance: NDArray[np.floating], mean: NDArray[np.floating]) -> NDArray[np.uint8]:

@@ -6,13 +6,13 @@ each Gaussian follow: local axis 0 along the horizontal tangent, axis 1 along th
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, fields
 
 import numpy as np
 from numpy.typing import NDArray
 
 from avatar_core.lift.canvas import UNITS_PER_PIXEL
-from avatar_core.lift.maps import dot
 from avatar_core.rendering.jit import kernel
 
 SIGMA_PER_STEP = 0.6
@@ -114,65 +114,62 @@ def surface_steps(
 
     The step covers ``stride`` pixels. Gaps between surfaces are not bridged.
     """
+    mask = np.ascontiguousarray(mask)
     return _difference(points, mask, stride, _JUMP * stride, stride * UNITS_PER_PIXEL, stride * MAX_STEP)
 
 
 def opacity_logit(coverage: NDArray[np.floating]) -> NDArray[np.float32]:
     """Opacity logit of Gaussians whose overlap together covers ``coverage`` of each pixel."""
-    clear = np.maximum(1.0 - np.asarray(coverage, np.float64), 1e-4)
-    opacity = np.clip(-np.log(clear) / OVERLAP, 1e-4, MAX_OPACITY)
-    return np.log(opacity / (1 - opacity)).astype(np.float32)
+    clear = np.maximum(np.float32(1) - np.asarray(coverage, np.float32), np.float32(1e-4))
+    opacity = np.clip(-np.log(clear) / np.float32(OVERLAP), np.float32(1e-4), np.float32(MAX_OPACITY))
+    return np.log(opacity / (1 - opacity))
 
 
-def frames(layer: Layer) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Orthonormal axes (N, 3, 3), one per column, and extents (N, 3) along them in steps."""
-    tiny = np.float32(1e-9)
-    across_length = np.sqrt(dot(layer.across, layer.across))[:, None] + tiny
-    first = layer.across / across_length
-    normal = np.cross(first, layer.upward)
-    normal_length = np.sqrt(dot(normal, normal))[:, None]
-    fallback = np.broadcast_to(np.array([0, 0, 1], np.float32), normal.shape)
-    normal = np.where(normal_length > 1e-9, normal / (normal_length + tiny), fallback)
-    second = np.cross(normal, first)
-    upward_length = np.abs(dot(second, layer.upward))
-    axes = np.stack([first, second, normal], axis=-1)
-    extents = np.stack([across_length[:, 0], np.maximum(upward_length, 0.15 * UNITS_PER_PIXEL)], axis=-1)
-    return axes.astype(np.float32), extents.astype(np.float32)
-
-
-def quaternions(axes: NDArray[np.floating]) -> NDArray[np.float32]:
-    """Rotations (N, 3, 3) -> quaternions wxyz (N, 4), unit, by the largest of the four squares (Shepperd 1978)."""
-    m = np.asarray(axes, np.float32)
-    trace = m[:, 0, 0] + m[:, 1, 1] + m[:, 2, 2]
-    squares = np.stack([trace, m[:, 0, 0], m[:, 1, 1], m[:, 2, 2]], axis=-1)
-    largest = squares.argmax(-1)
-    result = np.empty((len(m), 4), np.float32)
-    off = [m[:, 2, 1] - m[:, 1, 2], m[:, 0, 2] - m[:, 2, 0], m[:, 1, 0] - m[:, 0, 1]]
-    both = {(0, 1): m[:, 0, 1] + m[:, 1, 0], (0, 2): m[:, 0, 2] + m[:, 2, 0], (1, 2): m[:, 1, 2] + m[:, 2, 1]}
-    for kind in range(4):
-        rows = largest == kind
-        if kind == 0:
-            values = [1 + trace, off[0], off[1], off[2]]
+@kernel()
+def extents_and_axes(across, upward, shortest):
+    """Quaternions wxyz (4, N) of the axes [across, normal x across, normal] (by the largest of the four squares,
+    Shepperd 1978), extents (2, N) along the first two, and normals (N, 3)."""
+    count = across.shape[0]
+    quaternion, extent = np.empty((4, count), np.float32), np.empty((2, count), np.float32)
+    normals = np.empty((count, 3), np.float32)
+    for i in range(count):
+        length = math.sqrt(across[i, 0] ** 2 + across[i, 1] ** 2 + across[i, 2] ** 2) + 1e-9
+        ax, ay, az = across[i, 0] / length, across[i, 1] / length, across[i, 2] / length
+        ux, uy, uz = upward[i, 0], upward[i, 1], upward[i, 2]
+        nx, ny, nz = ay * uz - az * uy, az * ux - ax * uz, ax * uy - ay * ux
+        size = math.sqrt(nx * nx + ny * ny + nz * nz)
+        if size > 1e-9:
+            nx, ny, nz = nx / size, ny / size, nz / size
         else:
-            axis = kind - 1
-            values = [off[axis]]
-            values += [
-                1 + 2 * m[:, axis, axis] - trace if other == axis else both[(min(axis, other), max(axis, other))]
-                for other in range(3)
-            ]
-        for column, value in enumerate(values):
-            result[rows, column] = value[rows]
-    return result / np.linalg.norm(result, axis=1, keepdims=True)
+            nx, ny, nz = 0.0, 0.0, 1.0
+        bx, by, bz = ny * az - nz * ay, nz * ax - nx * az, nx * ay - ny * ax
+        extent[0, i] = length
+        extent[1, i] = max(abs(bx * ux + by * uy + bz * uz), shortest)
+        normals[i, 0], normals[i, 1], normals[i, 2] = nx, ny, nz
+        trace = ax + by + nz
+        if trace >= ax and trace >= by and trace >= nz:
+            w, x, y, z = 1 + trace, bz - ny, nx - az, ay - bx
+        elif ax >= by and ax >= nz:
+            w, x, y, z = bz - ny, 1 + 2 * ax - trace, ay + bx, nx + az
+        elif by >= nz:
+            w, x, y, z = nx - az, ay + bx, 1 + 2 * by - trace, bz + ny
+        else:
+            w, x, y, z = ay - bx, nx + az, bz + ny, 1 + 2 * nz - trace
+        scale = 1 / math.sqrt(w * w + x * x + y * y + z * z)
+        quaternion[0, i], quaternion[1, i] = w * scale, x * scale
+        quaternion[2, i], quaternion[3, i] = y * scale, z * scale
+    return quaternion, extent, normals
 
 
 def to_gaussians(layer: Layer) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """(14, N) pre-activation attributes in the order of `avatar_core.avatar.Avatar.rest`, and normals (N, 3)."""
-    axes, extents = frames(layer)
+    across, upward = (np.ascontiguousarray(steps, np.float32) for steps in (layer.across, layer.upward))
+    quaternion, extent, normal = extents_and_axes(across, upward, 0.15 * UNITS_PER_PIXEL)
     rest = np.empty((14, len(layer)), np.float32)
     rest[0:3] = layer.position.T
-    rest[3:5] = np.log(SIGMA_PER_STEP * extents).T
+    rest[3:5] = np.log(np.float32(SIGMA_PER_STEP) * extent)
     rest[5] = np.log(THICKNESS)
-    rest[6:10] = quaternions(axes).T
+    rest[6:10] = quaternion
     rest[10] = opacity_logit(layer.coverage)
     rest[11:14] = np.clip(layer.colour, 0, 1).T
-    return rest, axes[..., 2]
+    return rest, normal

@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 
 from avatar_core.lift.canvas import Canvas
 from avatar_core.lift.fill import push_pull
-from avatar_core.lift.maps import distance_from, dot, smoothstep
+from avatar_core.lift.maps import distance_from, median_colour, smoothstep
+from avatar_core.rendering.jit import kernel
 
 GUIDED_RADIUS = 10  # pixels
 GUIDED_EPSILON = 4e-5 * 255**2
@@ -26,9 +27,11 @@ LOW_CONTRAST, HIGH_CONTRAST = 0.02, 0.10
 COLOUR_SHARE = 0.85
 SKIN_SPREAD = 0.14  # RGB distance from the face's median colour that still counts as skin
 OWN_FROM, OWN_FULLY = 0.5, 0.88  # coverage between which a rim pixel's colour is trusted to be the person's
+INPAINT_CLEARANCE = 15  # pixels that the picture behind keeps from the person
 FACE_INSET = 11  # pixels, twice what the mesh may reach over the face's edge
 FADE_OUTSIDE = 110.0  # pixels beyond the photo's edge where the person has faded out
 FAINT = 0.02  # coverage below which a pixel gets no Gaussian
+COARSE_BLUR, FINE_BLUR = 91, 7  # pixels, sides of the two scales of blur fusion
 CORE_COVERAGE = 0.97  # above it a pixel's own colour is the person's
 
 
@@ -53,15 +56,29 @@ def segment(image: NDArray[np.uint8]) -> NDArray[np.float32]:
 
 def cut_out(canvas: Canvas, face: NDArray[np.bool_]) -> Matte:
     """The matte of the person whose face mesh covers ``face`` (S, S)."""
+    alpha = coverage(canvas, face, segment(canvas.image))
+    return Matte(alpha, person_colours(canvas, alpha, face), picture_behind(canvas, alpha))
+
+
+def person_colours(canvas: Canvas, alpha: NDArray[np.float32], face: NDArray[np.bool_]) -> NDArray[np.float32]:
+    """`Matte.foreground` of a person of coverage ``alpha`` (S, S) whose face mesh covers ``face`` (S, S)."""
     picture = canvas.image.astype(np.float32) / np.float32(255)
-    alpha = _coverage(canvas, face)
-    foreground, _ = _split_colours(picture, alpha)
-    core = (cv2.erode((alpha > CORE_COVERAGE).astype(np.uint8), np.ones((5, 5), np.uint8)) > 0) | _sure_face(face)
-    inward = push_pull(foreground, core.astype(np.float32))
-    own = np.clip((alpha - OWN_FROM) / (OWN_FULLY - OWN_FROM), 0, 1)
-    own = np.maximum(own, _sure_face(face))[..., None]
-    colours = foreground * own + inward * (1 - own)
-    return Matte(alpha, np.clip(colours, 0, 1), _inpaint(picture, alpha, canvas.valid))
+    foreground, certain = _split_colours(picture, alpha), _sure_face(face)
+    core = (cv2.erode((alpha > CORE_COVERAGE).astype(np.uint8), np.ones((5, 5), np.uint8)) > 0) | certain
+    own = np.maximum(np.clip((alpha - OWN_FROM) / (OWN_FULLY - OWN_FROM), 0, 1), certain)
+    return mix(push_pull(foreground, core.astype(np.float32)), foreground, own)
+
+
+@kernel()
+def mix(first, second, share):
+    """``first`` (S, S, 3) where ``share`` (S, S) is 0, ``second`` where it is 1."""
+    result = np.empty_like(first)
+    for y in range(share.shape[0]):
+        for x in range(share.shape[1]):
+            for channel in range(3):
+                own = first[y, x, channel]
+                result[y, x, channel] = own + share[y, x] * (second[y, x, channel] - own)
+    return result
 
 
 def _sure_face(face: NDArray[np.bool_]) -> NDArray[np.bool_]:
@@ -69,15 +86,15 @@ def _sure_face(face: NDArray[np.bool_]) -> NDArray[np.bool_]:
     return cv2.erode(face.astype(np.uint8), np.ones((FACE_INSET, FACE_INSET), np.uint8)) > 0
 
 
-def _coverage(canvas: Canvas, face: NDArray[np.bool_]) -> NDArray[np.float32]:
-    probability = segment(canvas.image)
+def coverage(canvas: Canvas, face: NDArray[np.bool_], probability: NDArray[np.float32]) -> NDArray[np.float32]:
+    """`Matte.alpha` (S, S) of the person whose face mesh covers ``face`` (S, S), from what `segment` gives."""
     refined = cv2.ximgproc.guidedFilter(canvas.image, probability, GUIDED_RADIUS, GUIDED_EPSILON)
     alpha = _sharpen_by_colour(canvas.image, smoothstep((refined - LOWEST) / SPAN), canvas.valid, face)
     certain = _sure_face(face)
     alpha = np.where(certain, np.float32(1), alpha).astype(np.float32)
     _, component = cv2.connectedComponents((alpha > 0.15).astype(np.uint8))
     keep = np.zeros(int(component.max()) + 1, bool)
-    keep[np.unique(component[face & (alpha > 0.15)])] = True
+    keep[component[face & (alpha > 0.15)]] = True
     keep[0] = False
     in_photo = 1 - smoothstep(distance_from(canvas.valid) / FADE_OUTSIDE)
     return np.asarray(alpha * keep[component] * in_photo, np.float32)
@@ -93,45 +110,106 @@ def _sharpen_by_colour(
     picture = image.astype(np.float32) / np.float32(255)
     brush = np.ones((2 * BAND + 1, 2 * BAND + 1), np.uint8)
     inside = cv2.erode((alpha > 0.9).astype(np.uint8), brush) > 0
-    outside = (cv2.dilate((alpha > 0.1).astype(np.uint8), brush) == 0) & valid
+    clear = cv2.dilate((alpha > 0.1).astype(np.uint8), brush) == 0
+    outside = clear & valid
     if not inside.any() or not outside.any():
         return alpha
-    band = ~inside & ~(cv2.dilate((alpha > 0.1).astype(np.uint8), brush) == 0)
+    band = ~inside & ~clear
     ahead, behind = push_pull(picture, inside.astype(np.float32)), push_pull(picture, outside.astype(np.float32))
-    axis = ahead - behind
-    contrast = dot(axis, axis)
-    share = np.clip(dot(picture - behind, axis) / np.maximum(contrast, 1e-4), 0, 1)
-    off_axis = picture - behind - share[..., None] * axis
-    trust = np.clip((contrast - LOW_CONTRAST) / (HIGH_CONTRAST - LOW_CONTRAST), 0, 1)
-    trust *= np.exp(-dot(off_axis, off_axis) / (0.25 * contrast + 1e-4))
-    from_skin = picture - np.median(picture[face], axis=0)
-    trust *= 1 - np.exp(-dot(from_skin, from_skin) / (2 * SKIN_SPREAD**2))
-    by_colour = cv2.ximgproc.guidedFilter(image, share.astype(np.float32), 3, GUIDED_EPSILON)
-    mixed = alpha + COLOUR_SHARE * trust * (by_colour - alpha)
-    return np.where(band, np.clip(mixed, 0, 1), alpha).astype(np.float32)
+    skin = median_colour(picture[face])
+    share, trust = believe_colour(picture, ahead, behind, skin)
+    by_colour = cv2.ximgproc.guidedFilter(image, share, 3, GUIDED_EPSILON)
+    mixed = alpha + np.float32(COLOUR_SHARE) * trust * (by_colour - alpha)
+    return np.where(band, np.clip(mixed, 0, 1), alpha)
 
 
-def _split_colours(
+@kernel()
+def believe_colour(picture, ahead, behind, skin):
+    """Where each pixel's colour stands from ``behind`` (0) to ``ahead`` (1), and how far that is to be believed; all
+    pictures (S, S, 3), ``skin`` (3,)."""
+    rows, columns = picture.shape[0], picture.shape[1]
+    share, trust = np.empty((rows, columns), np.float32), np.empty((rows, columns), np.float32)
+    zero, one = np.float32(0), np.float32(1)
+    for y in range(rows):
+        for x in range(columns):
+            contrast = along = from_skin = zero
+            for c in range(3):
+                axis = ahead[y, x, c] - behind[y, x, c]
+                contrast += axis * axis
+                along += (picture[y, x, c] - behind[y, x, c]) * axis
+                from_skin += (picture[y, x, c] - skin[c]) ** 2
+            place = min(max(along / max(contrast, np.float32(1e-4)), zero), one)
+            off_axis = zero
+            for c in range(3):
+                behind_here = behind[y, x, c]
+                off = picture[y, x, c] - behind_here - place * (ahead[y, x, c] - behind_here)
+                off_axis += off * off
+            share[y, x] = place
+            believed = (contrast - np.float32(LOW_CONTRAST)) * np.float32(1 / (HIGH_CONTRAST - LOW_CONTRAST))
+            believed = min(max(believed, zero), one)
+            if believed > 0:
+                believed *= np.exp(-off_axis / (np.float32(0.25) * contrast + np.float32(1e-4)))
+                believed *= one - np.exp(-from_skin * np.float32(1 / (2 * SKIN_SPREAD**2)))
+            trust[y, x] = believed
+    return share, trust
+
+
+def _split_colours(picture: NDArray[np.float32], alpha: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Foreground (S, S, 3) of mixed pixels: blur fusion in two scales (Forte 2021)."""
+    foreground, background = _fuse_large(picture, alpha)
+    weighted, complement = shares(foreground, background, alpha)
+    blurred = [cv2.blur(values, (FINE_BLUR, FINE_BLUR)) for values in (weighted, complement, alpha)]
+    return fuse(picture, alpha, *blurred)[0]
+
+
+def _fuse_large(
     picture: NDArray[np.float32], alpha: NDArray[np.float32]
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Foreground and background of mixed pixels: blur fusion in two scales (Forte 2021)."""
-    share = alpha[..., None]
-    foreground = background = picture
-    for side in (91, 7):
-        share_mean = cv2.blur(alpha, (side, side))[..., None]
-        ahead = cv2.blur(foreground * share, (side, side)) / (share_mean + 1e-5)
-        behind = cv2.blur(background * (1 - share), (side, side)) / (1 - share_mean + 1e-5)
-        mixed = share * ahead + (1 - share) * behind
-        foreground = np.clip(ahead + share * (picture - mixed), 0, 1)
-        background = behind
+    """The first scale of `_split_colours`: its means are smooth, so they are taken at half size."""
+    size = picture.shape[1::-1]
+    weighted, complement = shares(picture, picture, alpha)
+    blurred = []
+    for values in (weighted, complement, alpha):
+        small = cv2.resize(values, (size[0] // 2, size[1] // 2), interpolation=cv2.INTER_AREA)
+        blurred.append(cv2.resize(cv2.blur(small, (COARSE_BLUR // 2, COARSE_BLUR // 2)), size))
+    return fuse(picture, alpha, *blurred)
+
+
+@kernel()
+def shares(foreground, background, alpha):
+    """``foreground`` times ``alpha`` and ``background`` times its complement."""
+    weighted, complement = np.empty_like(foreground), np.empty_like(background)
+    for y in range(alpha.shape[0]):
+        for x in range(alpha.shape[1]):
+            for channel in range(3):
+                weighted[y, x, channel] = foreground[y, x, channel] * alpha[y, x]
+                complement[y, x, channel] = background[y, x, channel] * (np.float32(1) - alpha[y, x])
+    return weighted, complement
+
+
+@kernel()
+def fuse(picture, alpha, weighted, complement, share):
+    """A step of blur fusion: foreground and background from the blurred ``weighted``, ``complement`` and ``share``."""
+    foreground, background = np.empty_like(picture), np.empty_like(picture)
+    one, tiny = np.float32(1), np.float32(1e-5)
+    for y in range(alpha.shape[0]):
+        for x in range(alpha.shape[1]):
+            own = alpha[y, x]
+            inside, outside = one / (share[y, x] + tiny), one / (one - share[y, x] + tiny)
+            for channel in range(3):
+                ahead, behind = weighted[y, x, channel] * inside, complement[y, x, channel] * outside
+                rest = picture[y, x, channel] - (own * ahead + (one - own) * behind)
+                foreground[y, x, channel] = min(max(ahead + own * rest, np.float32(0)), one)
+                background[y, x, channel] = behind
     return foreground, background
 
 
-def _inpaint(picture: NDArray[np.float32], alpha: NDArray[np.float32], valid: NDArray[np.bool_]) -> NDArray[np.float32]:
-    """The picture with the person replaced by a smooth continuation of what surrounds them."""
-    disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (31, 31))
-    known = (cv2.dilate((alpha > 0.02).astype(np.uint8), disc) == 0) & valid
+def picture_behind(canvas: Canvas, alpha: NDArray[np.float32]) -> NDArray[np.float32]:
+    """`Matte.background`: the person of coverage ``alpha`` (S, S) replaced by a smooth continuation of what surrounds
+    them."""
+    picture = canvas.image.astype(np.float32) / np.float32(255)
+    known = (distance_from(alpha > FAINT) > INPAINT_CLEARANCE) & canvas.valid
     if not known.any():
         known = alpha < 0.5
     filled = push_pull(picture, known.astype(np.float32))
-    return np.where(known[..., None], filled, cv2.GaussianBlur(filled, (0, 0), 3)).astype(np.float32)
+    return mix(np.asarray(cv2.GaussianBlur(filled, (0, 0), 3), np.float32), filled, known.astype(np.float32))

@@ -82,14 +82,31 @@ class MeshMap:
 
     def interpolate(self, values: NDArray[np.floating]) -> NDArray[np.float32]:
         """Values at the landmarks (478,) or (478, C) -> map (S, S) or (S, S, C), zero outside."""
-        corners = np.asarray(values, np.float32)[CLOSED_TRIANGLES]
-        inside = self.inside
-        result = np.zeros(inside.shape + corners.shape[2:], np.float32)
-        chosen, weights = corners[self.triangle[inside]], self.weights[inside]
-        for corner in range(3):
-            share = weights[:, corner]
-            result[inside] += chosen[:, corner] * (share if chosen.ndim == 2 else share[:, None])
-        return result
+        points = np.asarray(values, np.float32)
+        rows = np.ascontiguousarray(points.reshape(len(points), -1))
+        result = _interpolate(rows, CLOSED_TRIANGLES, self.triangle, self.weights)
+        return result.reshape(self.triangle.shape + points.shape[1:])
+
+
+@kernel()
+def _interpolate(values, triangles, index, weights):
+    """Values (V, C) at the corners of triangles (T, 3) -> map (H, W, C), zero where ``index`` (H, W) is -1."""
+    rows, columns = index.shape
+    channels = values.shape[1]
+    result = np.zeros((rows, columns, channels), np.float32)
+    for y in range(rows):
+        for x in range(columns):
+            k = index[y, x]
+            if k < 0:
+                continue
+            a, b, c = triangles[k, 0], triangles[k, 1], triangles[k, 2]
+            for channel in range(channels):
+                result[y, x, channel] = (
+                    weights[y, x, 0] * values[a, channel]
+                    + weights[y, x, 1] * values[b, channel]
+                    + weights[y, x, 2] * values[c, channel]
+                )
+    return result
 
 
 def draw_mesh(landmarks: NDArray[np.floating], size: int) -> MeshMap:

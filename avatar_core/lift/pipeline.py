@@ -9,12 +9,13 @@ Everything that `Avatar` holds except features and motion bases, which the motio
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from avatar_core.lift.canvas import CANVAS_SIZE, inner_crop, project
+from avatar_core.lift.canvas import CANVAS_SIZE, inner_crop, seen_at
 from avatar_core.lift.depth_shift import shifted
 from avatar_core.lift.eyes import build_eyes
 from avatar_core.lift.layer import Layer, join, to_gaussians
@@ -24,7 +25,7 @@ from avatar_core.lift.pose import PIVOT
 from avatar_core.lift.refine import refine_colours
 from avatar_core.lift.relief import Refiner, Relief, build_relief
 from avatar_core.lift.skin import build_skin
-from avatar_core.lift.torso import build_back, build_body
+from avatar_core.lift.torso import body_colour, build_back, build_body, hidden_height, hide_body
 from avatar_core.tracking.face_model import FaceModel
 from avatar_core.tracking.topology import LANDMARK_COUNT
 
@@ -92,23 +93,31 @@ def lift(
     report = progress or (lambda stage, share: None)
     relief = build_relief(image, landmarks, face_model, report)
     report("surface", 0.6)
-    refined = None if refiner is None else refiner.refine(relief)
-    relief = relief if refined is None else refined.relief
-    surfaces, matte, face, registered = relief.surfaces, relief.matte, relief.face, relief.registered
-    picture = relief.canvas.image.astype(np.float32) / np.float32(255)
-    eyes, over_eye = build_eyes(picture, surfaces.head, face, face_model.mean)
-    back = build_back(surfaces, matte, face, registered)
-    skin = build_skin(surfaces, matte, picture, over_eye, face, registered, face_model.mean)
-    report("mouth", 0.85)
-    front = [skin, *eyes, build_mouth(picture, surfaces.head, face, face_model.mean)]
-    if refined is not None and refined.shift is not None:
-        front = [shifted(layer, refined.shift) for layer in front]
-    layers = [
-        *front,
-        build_body(surfaces, matte, face, registered),
-        back if refined is None else back.take(~refined.replaces(back.u)),
-        *([] if refined is None else refined.layers),
-    ]
+    face, matte, registered = relief.face, relief.matte, relief.registered
+    behind = hide_body(matte, face)
+    with ThreadPoolExecutor(1) as beside:
+        colouring = beside.submit(body_colour, behind, matte, face)
+        refined = None if refiner is None else refiner.refine(relief)
+        relief = relief if refined is None else refined.relief
+        surfaces, mean = relief.surfaces, face_model.mean
+        height = hidden_height(surfaces, behind, face)
+        picture = relief.canvas.image.astype(np.float32) / np.float32(255)
+        body = beside.submit(build_body, surfaces, matte, face, registered, behind, height, colouring.result())
+        mouth = beside.submit(build_mouth, picture, surfaces.head, face, mean)
+        backside = beside.submit(build_back, surfaces, matte, face, behind, height, relief.far_colour)
+        eyes, over_eye = build_eyes(picture, surfaces.head, face, mean)
+        skin = build_skin(surfaces, matte, picture, over_eye, face, registered, mean)
+        back = backside.result()
+        report("mouth", 0.85)
+        front = [*skin, *eyes, mouth.result()]
+        if refined is not None and refined.shift is not None:
+            front = [shifted(layer, refined.shift) for layer in front]
+        layers = [
+            *front,
+            *body.result(),
+            back if refined is None else back.take(~refined.replaces(back.u)),
+            *([] if refined is None else refined.layers),
+        ]
     return _finish(join(layers), relief, report)
 
 
@@ -150,7 +159,7 @@ def _check(image: NDArray[np.uint8], landmarks: NDArray[np.floating]) -> None:
 
 def _fade_borders(layer: Layer) -> Layer:
     """Lets the person fade out towards the canvas's sides and bottom, so that a moving bust has no cut edge."""
-    placed = project(layer.position)
-    inset = np.minimum(np.minimum(placed[:, 0], CANVAS_SIZE - placed[:, 0]), CANVAS_SIZE - placed[:, 1])
-    layer.coverage = layer.coverage * smoothstep(inset / BORDER_FADE)
+    x, y = seen_at(layer.position).T
+    inset = np.minimum(np.minimum(x, CANVAS_SIZE - x), CANVAS_SIZE - y)
+    layer.coverage = layer.coverage * smoothstep(inset / np.float32(BORDER_FADE))
     return layer

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from avatar_core.lift.canvas import UNITS_PER_PIXEL, Canvas, unproject
 from avatar_core.lift.fill import nearest
-from avatar_core.lift.maps import distance_from
+from avatar_core.lift.maps import distance_from, dot
 from avatar_core.lift.mesh import MeshMap, draw_mesh, polygon_mask
 from avatar_core.tracking.align import Similarity
 from avatar_core.tracking.face_model import FaceModel, image_to_axes_up
@@ -36,6 +36,7 @@ PIVOT = np.array([0.0, -0.80, -0.75])
 OPEN_MOUTH = 0.1  # inner lip gap in inter-ocular distances from which the chin's landmarks are distrusted
 FACING = np.radians(8.0)  # a face turned less shows both sides of its jaw
 EDGE_CONTRAST = 45.0  # RGB distance, 0..255
+FRINGE_REACH = 32  # pixels, more than any fringe
 JAW_FRINGE = 0.03  # inter-ocular distances: the mesh's outline runs a little inside of the jaw's
 LIP_SEAM = 2.2  # pixels of mean gap below which the mouth counts as shut: what lies between is the lips' own shadow
 
@@ -127,10 +128,17 @@ def _far_side(landmarks: NDArray[np.float64], rotation: NDArray[np.float64], siz
 
 
 def _like_edge(image: NDArray[np.uint8], region: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """(S, S) pixels coloured like the nearest part of ``region``: skin, not hair or a collar."""
-    core = cv2.erode(region.astype(np.uint8), np.ones((5, 5), np.uint8)) > 0
-    smooth = cv2.GaussianBlur(image, (0, 0), 1.5).astype(np.float32)
-    return np.linalg.norm(smooth - nearest(smooth, core), axis=-1) < EDGE_CONTRAST
+    """(S, S) pixels within `FRINGE_REACH` of ``region`` coloured like its nearest part: skin, not hair or a collar."""
+    alike = np.zeros(region.shape, bool)
+    y, x = np.flatnonzero(region.any(1)), np.flatnonzero(region.any(0))
+    if not len(y):
+        return alike
+    near = tuple(slice(max(int(v[0]) - FRINGE_REACH, 0), int(v[-1]) + FRINGE_REACH + 1) for v in (y, x))
+    core = cv2.erode(region[near].astype(np.uint8), np.ones((5, 5), np.uint8)) > 0
+    smooth = np.asarray(cv2.GaussianBlur(image[near], (0, 0), 1.5), np.float32)
+    off = smooth - nearest(smooth, core)
+    alike[near] = dot(off, off) < EDGE_CONTRAST**2
+    return alike
 
 
 def _body_region(landmarks: NDArray[np.float64], size: int) -> NDArray[np.bool_]:

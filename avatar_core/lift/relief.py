@@ -8,6 +8,7 @@ pure geometry.
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -17,21 +18,24 @@ from numpy.typing import NDArray
 from avatar_core.lift.canvas import Canvas, cut_canvas
 from avatar_core.lift.coordinates import Registration, register
 from avatar_core.lift.layer import Layer
-from avatar_core.lift.matte import Matte, cut_out
+from avatar_core.lift.matte import Matte, coverage, person_colours, picture_behind, segment
 from avatar_core.lift.pose import FacePlacement, place_face
 from avatar_core.lift.surfaces import Surfaces, build_surfaces
+from avatar_core.lift.torso import far_side_colour
 from avatar_core.tracking.face_model import FaceModel
 
 
 @dataclass(frozen=True)
 class Relief:
-    """A portrait before its surfaces are cut into samples; maps are those of the canvas."""
+    """A portrait before its surfaces are cut into samples; maps are those of the canvas, ``far_colour`` (S, S, 3) the
+    colours of the far side."""
 
     canvas: Canvas
     matte: Matte
     face: FacePlacement
     surfaces: Surfaces
     registered: Registration
+    far_colour: NDArray[np.float32]
 
 
 @dataclass(frozen=True)
@@ -65,12 +69,21 @@ def build_relief(
     face_model: FaceModel,
     report: Callable[[str, float], None],
 ) -> Relief:
-    """Crop, matte and heights of a photo (H, W, 3) with landmarks (478, 3) in its pixels."""
+    """Crop, matte and heights of a photo (H, W, 3) with landmarks (478, 3) in its pixels, made by two threads."""
     report("crop", 0.0)
     canvas = cut_canvas(image, landmarks)
-    face = place_face(canvas, face_model)
-    report("matte", 0.15)
-    matte = cut_out(canvas, face.mesh.inside)
-    report("relief", 0.4)
-    surfaces = build_surfaces(matte.alpha, face)
-    return Relief(canvas, matte, face, surfaces, register(face, face_model.mean))
+    with ThreadPoolExecutor(1) as beside:
+        probability = beside.submit(segment, canvas.image)
+        face = place_face(canvas, face_model)
+        inside = face.mesh.inside
+        registering = beside.submit(register, face, face_model.mean)
+        report("matte", 0.15)
+        alpha = coverage(canvas, inside, probability.result())
+        raising = beside.submit(build_surfaces, alpha, face)
+        behind = beside.submit(picture_behind, canvas, alpha)
+        foreground = person_colours(canvas, alpha, inside)
+        report("relief", 0.4)
+        registered = registering.result()
+        far_colour = far_side_colour(alpha, foreground, face, registered)
+        matte = Matte(alpha, foreground, behind.result())
+        return Relief(canvas, matte, face, raising.result(), registered, far_colour)

@@ -1,6 +1,6 @@
 """Face and hair: one Gaussian per pixel of the head; lids and lips are left to `stretch`.
 
-In: `Surfaces`, `Matte`, `FacePlacement`, `Registration`. Out: one `Layer`.
+In: `Surfaces`, `Matte`, `FacePlacement`, `Registration`. Out: `Layer`s.
 """
 
 from __future__ import annotations
@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from avatar_core.lift.canvas import pixel_grid, unproject
 from avatar_core.lift.coordinates import Registration, head_expression_weight, head_part
 from avatar_core.lift.fill import push_pull
-from avatar_core.lift.layer import Layer, join, surface_steps
+from avatar_core.lift.layer import Layer, surface_steps
+from avatar_core.lift.maps import pick
 from avatar_core.lift.matte import FAINT, Matte
 from avatar_core.lift.pose import FacePlacement
 from avatar_core.lift.stretch import SkinMaps, lash_layer, split_layer, stretched_skin, without_lashes
@@ -27,7 +28,7 @@ def build_skin(
     face: FacePlacement,
     registered: Registration,
     mean: NDArray[np.floating],
-) -> Layer:
+) -> list[Layer]:
     """The head's visible surface.
 
     Args:
@@ -39,23 +40,23 @@ def build_skin(
     region = (matte.alpha > FAINT) & ~face.body
     maps = _maps(surfaces, matte, face, registered, region | openings)
     kind = stretched_skin(face) * region
-    plain = region & ~openings & (kind == 0)
-    u = maps.u[plain]
+    plain = np.flatnonzero(region & ~openings & (kind == 0))
+    u, distance = pick(maps.u, plain), pick(registered.distance, plain)
     whole = Layer(
-        position=maps.points[plain],
-        across=maps.across[plain],
-        upward=maps.upward[plain],
-        colour=maps.colour[plain],
-        coverage=matte.alpha[plain],
+        position=pick(maps.points, plain),
+        across=pick(maps.across, plain),
+        upward=pick(maps.upward, plain),
+        colour=pick(maps.colour, plain),
+        coverage=pick(matte.alpha, plain),
         u=u,
-        part=head_part(u, registered.distance[plain], mean),
+        part=head_part(u, distance, mean),
         neck_weight=np.ones(len(u), np.float32),
-        expression_weight=head_expression_weight(registered.distance[plain]),
+        expression_weight=head_expression_weight(distance),
         seen=np.ones(len(u), bool),
     )
     lids, lashes = without_lashes(maps, face)
     lashes |= over_eye & face.eyes.any(0)
-    return join([whole, split_layer(maps, lids, kind, face, mean), *lash_layer(maps, picture, lashes, face, mean)])
+    return [whole, split_layer(maps, lids, kind, face, mean), *lash_layer(maps, picture, lashes, face, mean)]
 
 
 def _maps(
@@ -63,7 +64,7 @@ def _maps(
 ) -> SkinMaps:
     x, y = pixel_grid()
     points = unproject(x, y, surfaces.head)
-    outside = registered.outside(face.to_head.invert(points).astype(np.float32), slice(None))
+    outside = registered.outside(face.to_head.invert_map(points))
     u = np.where(face.mesh.inside[..., None], registered.u, outside)
     openings = face.eyes.any(0) | face.mouth
     colour = matte.foreground

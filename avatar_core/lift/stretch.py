@@ -153,7 +153,7 @@ def lash_layer(
     opening = face.eyes.any(0)
     if not lashes.any():
         return []
-    u = np.where(opening[..., None], nearest(maps.u, ~opening), nearest(maps.u, opening))[lashes]
+    u = _margin_u(maps.u, opening, lashes)
     lifted = maps.points[lashes]
     lifted[:, 2] += np.float32(LASH_LIFT * UNITS_PER_PIXEL)
     return [
@@ -170,6 +170,14 @@ def lash_layer(
             seen=np.ones(len(u), bool),
         )
     ]
+
+
+def _margin_u(u: NDArray[np.float32], opening: NDArray[np.bool_], lashes: NDArray[np.bool_]) -> NDArray[np.float32]:
+    """u (N, 3) of the lid's margin next to each of the ``lashes``, which lie within the ``opening`` or beside it."""
+    y, x = np.nonzero(opening | lashes)
+    near = slice(max(y.min() - 2, 0), y.max() + 3), slice(max(x.min() - 2, 0), x.max() + 3)
+    patch, within_it, chosen = u[near], opening[near], lashes[near]
+    return np.where(within_it[..., None], nearest(patch, ~within_it), nearest(patch, within_it))[chosen]
 
 
 def interpolate(values: NDArray[np.float32], x: NDArray[np.float32], y: NDArray[np.float32]) -> NDArray[np.float32]:

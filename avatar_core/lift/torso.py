@@ -1,16 +1,18 @@
 """Neck, shoulders and clothes, continued unseen behind the jaw; and the far side of head and body.
 
-In: `Surfaces`, `Matte`, `FacePlacement`. Out: two `Layer`s.
+In: `Surfaces`, `Matte`, `FacePlacement`. Out: `Layer`s.
 """
 
 from __future__ import annotations
+
+from dataclasses import dataclass
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from avatar_core.avatar import PART_NAMES
-from avatar_core.lift.canvas import CROP_SIZE, MARGIN_LEFT, MARGIN_TOP, pixel_grid, unproject
+from avatar_core.lift.canvas import CANVAS_SIZE, CROP_SIZE, MARGIN_LEFT, MARGIN_TOP, pixel_grid, unproject
 from avatar_core.lift.coordinates import (
     Registration,
     body_expression_weight,
@@ -18,12 +20,12 @@ from avatar_core.lift.coordinates import (
     neck_weight,
 )
 from avatar_core.lift.fill import nearest, push_pull
-from avatar_core.lift.layer import Layer, join, surface_steps
-from avatar_core.lift.maps import distance_from
+from avatar_core.lift.layer import Layer, surface_steps
+from avatar_core.lift.maps import distance_from, median_colour, pick
 from avatar_core.lift.matte import FAINT, Matte
 from avatar_core.lift.pose import FacePlacement
-from avatar_core.lift.relief import Relief
 from avatar_core.lift.surfaces import Surfaces
+from avatar_core.rendering.jit import kernel
 from avatar_core.tracking.topology import CHIN
 
 BEHIND_JAW = 0.4  # inter-ocular distances that the body goes on behind head and hair
@@ -51,64 +53,95 @@ FACE_CLEARANCE = 5.0  # pixels
 BACK = PART_NAMES.index("back")
 
 
-def build_body(surfaces: Surfaces, matte: Matte, face: FacePlacement, registered: Registration) -> Layer:
-    """The body's visible surface and what a turned head uncovers of it."""
+@dataclass(frozen=True)
+class HiddenBody:
+    """Where the body is seen and where it goes on behind the head, all (S, S): visible, hidden, the part of ``hidden``
+    that is the neck's column; away (S, S) pixels to what is visible."""
+
+    visible: NDArray[np.bool_]
+    hidden: NDArray[np.bool_]
+    column: NDArray[np.bool_]
+    away: NDArray[np.float32]
+
+
+def hide_body(matte: Matte, face: FacePlacement) -> HiddenBody:
+    """How the body goes on behind the head."""
     x, y = pixel_grid()
     visible = (matte.alpha > FAINT) & face.body
-    hidden, column = _behind_head(visible, matte, face, x, y)
-    points = unproject(x, y, np.where(hidden, _hidden_height(surfaces, visible, face, column, y), surfaces.body))
-    colour = np.where(hidden[..., None], _hidden_colour(visible, column, matte, face, y), matte.foreground)
+    away = distance_from(visible)
+    hidden, column = _behind_head(visible, away, matte, face, x, y)
+    return HiddenBody(visible, hidden, column, away)
+
+
+def build_body(
+    surfaces: Surfaces,
+    matte: Matte,
+    face: FacePlacement,
+    registered: Registration,
+    behind: HiddenBody,
+    height: NDArray[np.float32],
+    colour: NDArray[np.float32],
+) -> list[Layer]:
+    """The body's visible surface and what a turned head uncovers of it, there with the ``height`` (S, S) of
+    `hidden_height` and in the ``colour`` (S, S, 3) of `body_colour`."""
+    x, y = pixel_grid()
+    visible, hidden = behind.visible, behind.hidden
+    points = unproject(x, y, np.where(hidden, height, surfaces.body))
     coverage = np.where(hidden, np.float32(1), matte.alpha)
-    canonical_map = face.to_head.invert(points).astype(np.float32)
-    u_map = _body_u(canonical_map, visible, hidden, registered, face)
+    canonical_map = face.to_head.invert_map(points)
+    u_map = _body_u(canonical_map, behind, registered, face)
     region = visible | hidden
     inner = np.zeros_like(region)
     inner[MARGIN_TOP : MARGIN_TOP + CROP_SIZE, MARGIN_LEFT : MARGIN_LEFT + CROP_SIZE] = True
-    layers = []
+    layers: list[Layer] = []
     hidden_stride = 1 if _is_small(matte) else HIDDEN_STRIDE
     for mask, stride in ((inner & visible, 1), (inner & ~visible, hidden_stride), (~inner, MARGIN_STRIDE)):
         across, upward = surface_steps(points, region, stride)
-        chosen = region & mask & _lattice(stride)
-        canonical, u = canonical_map[chosen], u_map[chosen]
-        moves = body_expression_weight(u, registered.distance[chosen])
+        chosen = np.flatnonzero(region & mask & _lattice(stride))
+        canonical, u = pick(canonical_map, chosen), pick(u_map, chosen)
+        moves = body_expression_weight(u, pick(registered.distance, chosen))
         layers.append(
             Layer(
-                position=points[chosen],
-                across=across[chosen],
-                upward=upward[chosen],
-                colour=colour[chosen],
-                coverage=coverage[chosen],
+                position=pick(points, chosen),
+                across=pick(across, chosen),
+                upward=pick(upward, chosen),
+                colour=pick(colour, chosen),
+                coverage=pick(coverage, chosen),
                 u=u,
                 part=body_part(moves),
                 neck_weight=neck_weight(canonical),
                 expression_weight=moves,
-                seen=visible[chosen] & inner[chosen],
+                seen=pick(visible & inner, chosen),
             )
         )
-    return join(layers)
+    return layers
 
 
-def build_back(surfaces: Surfaces, matte: Matte, face: FacePlacement, registered: Registration) -> Layer:
-    """The far side of the person, with the silhouette's colours pushed inwards."""
+def build_back(
+    surfaces: Surfaces,
+    matte: Matte,
+    face: FacePlacement,
+    behind: HiddenBody,
+    height: NDArray[np.float32],
+    colour: NDArray[np.float32],
+) -> Layer:
+    """The far side of the person in the colours (S, S, 3) of `far_side_colour`."""
     x, y = pixel_grid()
-    visible = (matte.alpha > FAINT) & face.body
-    hidden, column = _behind_head(visible, matte, face, x, y)
     front = np.where(face.body, surfaces.body, surfaces.head)
-    front = np.where(hidden, _hidden_height(surfaces, visible, face, column, y), front)
+    front = np.where(behind.hidden, height, front)
     points = unproject(x, y, np.minimum(surfaces.back, front - BACK_CLEARANCE * face.eye_distance))
     opaque = (matte.alpha > 0.9).astype(np.uint8)
     solid = cv2.erode(opaque, np.ones((BACK_INSET, BACK_INSET), np.uint8)) > 0
     stride = 2 if _is_small(matte) else BACK_STRIDE
     across, upward = surface_steps(points, solid, stride)
-    chosen = solid & _lattice(stride)
-    colour = _back_colour(matte, _rim(matte, face, registered.distance, y), x, y, face.eye_distance)
-    canonical = face.to_head.invert(points[chosen]).astype(np.float32)
+    chosen = np.flatnonzero(solid & _lattice(stride))
+    canonical = face.to_head.invert_map(pick(points, chosen))
     count = len(canonical)
     return Layer(
-        position=points[chosen],
-        across=-across[chosen],
-        upward=upward[chosen],
-        colour=colour[chosen],
+        position=pick(points, chosen),
+        across=-pick(across, chosen),
+        upward=pick(upward, chosen),
+        colour=pick(colour, chosen),
         coverage=np.ones(count, np.float32),
         u=canonical,
         part=np.full(count, BACK, np.uint8),
@@ -118,34 +151,45 @@ def build_back(surfaces: Surfaces, matte: Matte, face: FacePlacement, registered
     )
 
 
-def far_side_colour(relief: Relief) -> NDArray[np.float32]:
-    """Colours (S, S, 3) of the far side as `build_back` uses them."""
-    x, y = pixel_grid()
-    rim = _rim(relief.matte, relief.face, relief.registered.distance, y)
-    return _back_colour(relief.matte, rim, x, y, relief.face.eye_distance)
-
-
-def _back_colour(
-    matte: Matte, rim: NDArray[np.bool_], x: NDArray[np.float32], y: NDArray[np.float32], unit: float
+def far_side_colour(
+    alpha: NDArray[np.float32], foreground: NDArray[np.float32], face: FacePlacement, registered: Registration
 ) -> NDArray[np.float32]:
     """Colours (S, S, 3) of the far side: the rim's hair folded inwards over and over, smooth where there is none."""
-    smooth = push_pull(matte.foreground, rim.astype(np.float32))
-    outside = (matte.alpha > 0.9).astype(np.uint8)
+    _, y = pixel_grid()
+    unit = face.eye_distance
+    rim = _rim(alpha, foreground, face, registered.distance, y)
+    smooth = push_pull(foreground, rim.astype(np.float32))
+    outside = (alpha > 0.9).astype(np.uint8)
     distance, label = cv2.distanceTransformWithLabels(outside, cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL)
-    rows, columns = np.nonzero(outside == 0)
-    nearest = np.zeros((int(label.max()) + 1, 2), np.float32)
-    nearest[label[rows, columns]] = np.stack([columns, rows], axis=-1)
-    edge = nearest[label]
     fold = FOLD_LENGTH * unit
-    depth = FOLD_START + np.abs((distance + fold) % (2 * fold) - fold)
-    ratio = depth / np.maximum(distance, 1.0)
-    source_x = edge[..., 0] + (x - 0.5 - edge[..., 0]) * ratio
-    source_y = edge[..., 1] + (y - 0.5 - edge[..., 1]) * ratio
-    source = [source_x.astype(np.float32), source_y.astype(np.float32)]
-    folded = cv2.remap(matte.foreground, source[0], source[1], cv2.INTER_LINEAR)
+    source = folded_places(distance, label, np.float32(fold), np.float32(FOLD_START))
+    folded = cv2.remap(foreground, source[0], source[1], cv2.INTER_LINEAR)
     certain = cv2.GaussianBlur(rim.astype(np.float32), (0, 0), 2.0)
     share = FOLD_SHARE * np.clip(2 * cv2.remap(certain, source[0], source[1], cv2.INTER_LINEAR) - 1, 0, 1)
     return np.asarray(smooth * (1 - share[..., None]) + folded * share[..., None], np.float32)
+
+
+@kernel()
+def folded_places(distance, label, fold, start):
+    """x and y (2, S, S), pixel indices, where each pixel takes its texture from: between ``start`` and ``start + fold``
+    pixels in from the rim, on the way to its nearest pixel there (``distance`` away, with the same label)."""
+    rows, columns = distance.shape
+    edge = np.zeros(rows * columns + 2, np.int32)
+    for y in range(rows):
+        for x in range(columns):
+            if distance[y, x] == 0:
+                edge[label[y, x]] = y * columns + x
+    source = np.empty((2, rows, columns), np.float32)
+    for y in range(rows):
+        for x in range(columns):
+            away = distance[y, x]
+            turns = (away + fold) / (np.float32(2) * fold)
+            depth = start + abs((turns - np.floor(turns)) * np.float32(2) * fold - fold)
+            ratio = depth / max(away, np.float32(1))
+            edge_y, edge_x = np.float32(edge[label[y, x]] // columns), np.float32(edge[label[y, x]] % columns)
+            source[0, y, x] = edge_x + (np.float32(x) - edge_x) * ratio
+            source[1, y, x] = edge_y + (np.float32(y) - edge_y) * ratio
+    return source
 
 
 def _is_small(matte: Matte) -> bool:
@@ -154,17 +198,17 @@ def _is_small(matte: Matte) -> bool:
 
 
 def _lattice(stride: int) -> NDArray[np.bool_]:
-    x, y = pixel_grid()
-    return (x.astype(int) % stride == 0) & (y.astype(int) % stride == 0)
+    chosen = np.zeros((CANVAS_SIZE, CANVAS_SIZE), bool)
+    chosen[::stride, ::stride] = True
+    return chosen
 
 
 def _behind_head(
-    visible: NDArray[np.bool_], matte: Matte, face: FacePlacement, x: NDArray[np.float32], y: NDArray[np.float32]
-) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    visible: NDArray[np.bool_], away: NDArray[np.float32], matte: Matte, face: FacePlacement, x: NDArray[np.float32],
+    y: NDArray[np.float32],
+) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:  # fmt: skip
     """Where the body goes on behind the head, and the part of that which is the neck's column."""
-    side = int(BEHIND_JAW * face.eye_distance) | 1
-    disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (side, side))
-    near = cv2.dilate(visible.astype(np.uint8), disc) > 0
+    near = away <= (int(BEHIND_JAW * face.eye_distance) | 1) // 2
     left, right = face.landmarks[172, 0], face.landmarks[397, 0]
     top, bottom = face.landmarks[NOSE_BASE, 1], face.landmarks[CHIN, 1] + face.eye_distance
     column = (x > left) & (x < right) & (y > top) & (y < bottom)
@@ -173,77 +217,111 @@ def _behind_head(
     return hidden, column & hidden
 
 
-def _hidden_colour(
-    visible: NDArray[np.bool_], column: NDArray[np.bool_], matte: Matte, face: FacePlacement, y: NDArray[np.float32]
-) -> NDArray[np.float32]:
-    """Colours (S, S, 3) behind the head: hair and clothes go on, the throat takes the colours next to the jaw."""
+def body_colour(behind: HiddenBody, matte: Matte, face: FacePlacement) -> NDArray[np.float32]:
+    """The body's colours (S, S, 3): behind the head hair and clothes go on, the throat takes those next to the jaw."""
+    _, y = pixel_grid()
+    visible, column = behind.visible, behind.column
     core = cv2.erode(visible.astype(np.uint8), np.ones((5, 5), np.uint8)) > 0
     continued = push_pull(matte.foreground, (core if core.any() else visible).astype(np.float32))
-    jaw = cv2.dilate(face.mesh.inside.astype(np.uint8), np.ones((3, 3), np.uint8))
-    reach = int(THROAT_BAND * face.eye_distance) | 1
-    near_jaw = cv2.dilate(jaw, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (reach, reach))) > 0
+    near_jaw = distance_from(face.mesh.inside) <= (int(THROAT_BAND * face.eye_distance) | 1) // 2 + 1
     columns = column.any(0)
     throat = core & near_jaw & columns[None, :] & (y > face.landmarks[[172, 397], 1].mean())
     if throat.any():  # collars and hair are left out
-        usual = np.median(matte.foreground[throat], axis=0)
-        throat &= np.linalg.norm(matte.foreground - usual, axis=-1) < THROAT_SPREAD
+        found = matte.foreground[throat]
+        throat[throat] = np.linalg.norm(found - median_colour(found), axis=-1) < THROAT_SPREAD
     if throat.sum() < 30:
         throat = face.mesh.inside & (y > face.landmarks[LOWER_LIP, 1])
     skin = push_pull(matte.foreground, throat.astype(np.float32))
-    up = np.clip((face.landmarks[CHIN, 1] - y) / face.eye_distance, 0, 1)
-    skin *= (1 - (1 - THROAT_SHADE) * up)[..., None]
-    share = cv2.GaussianBlur(column.astype(np.float32), (0, 0), 0.04 * face.eye_distance)[..., None]
-    return np.asarray(continued * (1 - share) + skin * share, np.float32)
+    shade = 1 - (1 - THROAT_SHADE) * np.clip((face.landmarks[CHIN, 1] - y[:, 0]) / face.eye_distance, 0, 1)
+    share = cv2.GaussianBlur(column.astype(np.float32), (0, 0), 0.04 * face.eye_distance)
+    return mix_hidden(matte.foreground, behind.hidden, continued, skin, shade.astype(np.float32), share)
 
 
-def _hidden_height(
-    surfaces: Surfaces,
-    visible: NDArray[np.bool_],
-    face: FacePlacement,
-    column: NDArray[np.bool_],
-    y: NDArray[np.float32],
-) -> NDArray[np.float32]:
+@kernel()
+def mix_hidden(foreground, hidden, continued, skin, shade, share):
+    """``foreground`` (S, S, 3) where nothing is hidden; there ``continued`` and, by ``share`` (S, S), ``skin`` in the
+    rows' ``shade`` (S,)."""
+    result = foreground.copy()
+    for y in range(hidden.shape[0]):
+        for x in range(hidden.shape[1]):
+            if hidden[y, x]:
+                for channel in range(3):
+                    own = continued[y, x, channel]
+                    result[y, x, channel] = own + share[y, x] * (shade[y] * skin[y, x, channel] - own)
+    return result
+
+
+def hidden_height(surfaces: Surfaces, behind: HiddenBody, face: FacePlacement) -> NDArray[np.float32]:
     """Heights (S, S) behind the head: the body's own at its edge, then falling back to keep clear of the face."""
-    clearance = np.where(face.mesh.inside, MESH_CLEARANCE * face.eye_distance, FACE_CLEARANCE)
-    above_chin = np.clip((face.landmarks[CHIN, 1] - y) / face.eye_distance, 0, 1)
-    clearance = np.where(column, clearance + 0.5 * above_chin * face.eye_distance, clearance)
-    clearance *= np.clip(distance_from(visible) / (CLEARANCE_RAMP * face.eye_distance), 0.1, 1)
-    return np.minimum(surfaces.body, surfaces.head - clearance).astype(np.float32)
+    _, y = pixel_grid()
+    unit = np.float32(face.eye_distance)
+    clearance = np.where(face.mesh.inside, np.float32(MESH_CLEARANCE) * unit, np.float32(FACE_CLEARANCE))
+    above_chin = np.clip((np.float32(face.landmarks[CHIN, 1]) - y[:, :1]) / unit, 0, 1)
+    clearance += behind.column * (np.float32(0.5) * above_chin * unit)
+    clearance *= np.clip(behind.away / (np.float32(CLEARANCE_RAMP) * unit), 0.1, 1)
+    return np.minimum(surfaces.body, surfaces.head - clearance)
 
 
 def _body_u(
-    canonical: NDArray[np.float32],
-    visible: NDArray[np.bool_],
-    hidden: NDArray[np.bool_],
-    registered: Registration,
-    face: FacePlacement,
+    canonical: NDArray[np.float32], behind: HiddenBody, registered: Registration, face: FacePlacement
 ) -> NDArray[np.float32]:
     """u (S, S, 3): what is hidden moves as the body's edge does next to it, so that nothing tears open there."""
-    u = registered.outside(canonical, slice(None))
-    share = np.exp(-((distance_from(visible) / (THROAT_CONTACT * face.eye_distance)) ** 2))[..., None]
-    behind = (canonical + registered.offset) * (1 - share) + nearest(u, visible) * share
-    return np.where(hidden[..., None], behind, u).astype(np.float32)
+    u = registered.outside(canonical)
+    edge, contact = nearest(u, behind.visible), np.float32(THROAT_CONTACT * face.eye_distance)
+    return follow_edge(u, edge, canonical, registered.offset, behind.hidden, behind.away, contact)
 
 
-def _rim(matte: Matte, face: FacePlacement, distance: NDArray[np.float32], y: NDArray[np.float32]) -> NDArray[np.bool_]:
+@kernel()
+def follow_edge(u, edge, canonical, offset, hidden, away, contact):
+    """``u`` (S, S, 3), and where it is hidden ``edge`` near what is visible, the free position farther off."""
+    result = u.copy()
+    for y in range(hidden.shape[0]):
+        for x in range(hidden.shape[1]):
+            if hidden[y, x]:
+                share = np.exp(-((away[y, x] / contact) ** 2))
+                for channel in range(3):
+                    free = canonical[y, x, channel] + offset[y, x, channel]
+                    result[y, x, channel] = free + share * (edge[y, x, channel] - free)
+    return result
+
+
+def _rim(
+    alpha: NDArray[np.float32],
+    foreground: NDArray[np.float32],
+    face: FacePlacement,
+    distance: NDArray[np.float32],
+    y: NDArray[np.float32],
+) -> NDArray[np.bool_]:
     """Hair and clothes near the silhouette, clear of the face: where the far side's colours come from."""
-    opaque = matte.alpha > 0.9
+    opaque = alpha > 0.9
     crown = y < face.landmarks[FOREHEAD, 1]
     away = (distance > CHEEK_WIDTH) | (crown & (distance > 0.02))
-    depth = cv2.distanceTransform((matte.alpha > 0.5).astype(np.uint8), cv2.DIST_L2, 3)
+    depth = cv2.distanceTransform((alpha > 0.5).astype(np.uint8), cv2.DIST_L2, 3)
     clean = depth > RIM_INSET * face.eye_distance
     rim = opaque & away & clean & (depth < RIM_BAND * face.eye_distance) & ~face.body
-    hair = rim & ~_skin_coloured(matte, face)
+    hair = rim & ~_skin_coloured(foreground, face)
     head = hair if hair.sum() > 0.15 * rim.sum() else rim
     clothes = opaque & clean & face.body & (y > face.landmarks[CHIN, 1] + 0.5 * face.eye_distance)
     chosen = head | clothes
     return chosen if chosen.sum() > 200 else opaque
 
 
-def _skin_coloured(matte: Matte, face: FacePlacement) -> NDArray[np.bool_]:
+def _skin_coloured(foreground: NDArray[np.float32], face: FacePlacement) -> NDArray[np.bool_]:
     """Pixels (S, S) of the face's own colours: ears and temples must not colour the back of the head."""
-    samples = matte.foreground[face.mesh.inside]
-    middle = np.median(samples, axis=0)
-    spread = 1.5 * np.median(np.abs(samples - middle), axis=0) + 0.03
-    deviation = (matte.foreground - middle) / spread
-    return np.asarray((deviation * deviation).mean(-1) < SKIN_DEVIATION**2)
+    samples = foreground[face.mesh.inside]
+    middle = median_colour(samples)
+    spread = 1.5 * median_colour(np.abs(samples - middle)) + np.float32(0.03)
+    return close_to(foreground, middle, 1 / spread, 3 * SKIN_DEVIATION**2)
+
+
+@kernel()
+def close_to(colours, middle, scale, limit):
+    """(S, S) whether the scaled squared distance of ``colours`` (S, S, 3) from ``middle`` (3,) is below ``limit``."""
+    close = np.empty(colours.shape[:2], np.bool_)
+    for y in range(colours.shape[0]):
+        for x in range(colours.shape[1]):
+            total = np.float32(0)
+            for channel in range(3):
+                total += ((colours[y, x, channel] - middle[channel]) * scale[channel]) ** 2
+            close[y, x] = total < limit
+    return close

@@ -28,18 +28,17 @@ from avatar_core.models.animator_anchors import (
 )
 from avatar_core.models.animator_folding import FoldedNetworks
 from avatar_core.models.animator_follow_kernels import follow, move_anchors
-from avatar_core.models.animator_kernels import animate, decode
+from avatar_core.models.animator_kernels import REST_CHANNELS, animate, decode
 from avatar_core.models.animator_layout import (
     HIDDEN_GROUP,
     OUTPUT_GROUP,
     ROWS,
     empty_tiles,
     fastest_precision,
-    pack_into,
-    pack_rows,
     pack_weights,
     tile_count,
 )
+from avatar_core.models.animator_prepare import prepare
 from avatar_core.models.gaussian_decoder import RAW_CHANNELS
 from avatar_core.models.head_pose import packed_pose
 from avatar_core.models.motion_decoder import HIDDEN_SIZE, MOTION_SIZE
@@ -48,7 +47,6 @@ from avatar_core.motion import HeadPose
 from avatar_core.rendering.jit import one_launch_at_a_time, thread_limit
 from avatar_core.rendering.memory import aligned
 
-PREPARED_AT_ONCE = 256 * ROWS  # few enough to stay in the second-level cache
 CENTRE_SAMPLES = 2048
 FEWEST_FOLLOWED = 4096
 """Moving Gaussians below which all go through the networks: there is no time to be saved."""
@@ -97,14 +95,16 @@ class CpuAnimator:
         self._second = pack_weights(self._folded.second, HIDDEN_GROUP, self.precision)
         self._third = pack_weights(self._folded.third, OUTPUT_GROUP, "fp32")
 
+        rest = np.ascontiguousarray(avatar.rest.float().numpy())
+        scale = np.exp(rest[SCALE])
         share = avatar.expression_weight.float().numpy()
         moves = np.flatnonzero(share > 0)
         self.moving = len(moves)
         may_follow = not exact and self.moving >= FEWEST_FOLLOWED
         if may_follow:
-            moves = moves[neighbourly_order(avatar.rest[MEAN].float().numpy().T[moves], avatar.part.numpy()[moves])]
+            moves = moves[neighbourly_order(rest[MEAN].T[moves], avatar.part.numpy()[moves])]
         self.order = np.concatenate([moves, np.flatnonzero(share <= 0)])
-        self._inputs = self._pack_inputs(avatar, networks, source)
+        self._inputs = self._pack_inputs(avatar, rest, scale, networks, source)
         self._following = self._choose(avatar, source, share[moves]) if may_follow else None
         self.evaluated = self.moving if self._following is None else len(self._following.anchors)
         if self._following is None:
@@ -116,16 +116,16 @@ class CpuAnimator:
             self._rest_change, self._table = aligned(table, np.float32), aligned(table, np.float32)
             self._move_anchors(source, np.zeros_like(self._table), self._rest_change)
 
-        # Opacity and colour are finished here for the Gaussians that stay still; the others are written per frame.
-        self._planar = np.ascontiguousarray(avatar.rest.float().numpy()[:, self.order])
-        self._planar[SCALE] = np.exp(self._planar[SCALE])
-        weights = np.stack([avatar.neck_weight.float().numpy(), share])[:, self.order]
-        rest = np.concatenate([self._planar, weights])[:, : self.moving]
-        self._rest = pack_rows(torch.from_numpy(rest).T, "fp32")
-        placed = np.concatenate([self._planar[MEAN], self._planar[QUATERNION], weights[:1]])
-        self._still = np.ascontiguousarray(placed[:, self.moving :])
-        self._planar[OPACITY] = torch.sigmoid(torch.from_numpy(self._planar[OPACITY])).numpy()
-        self._planar[COLOR] = np.clip(self._planar[COLOR], 0.0, 1.0)
+        # What is not written per frame is finished here: opacity and colour of the Gaussians that stay still.
+        still = self.order[self.moving :]
+        self._planar = np.empty((RAW_CHANNELS, len(share)), np.float32)
+        self._planar[:, self.moving :] = rest[:, still]
+        at_rest = self._planar[:, self.moving :]
+        at_rest[SCALE] = scale[:, still]
+        neck = avatar.neck_weight.float().numpy()[still]
+        self._still = np.concatenate([at_rest[MEAN], at_rest[QUATERNION], neck[None]])
+        at_rest[OPACITY] = torch.sigmoid(torch.from_numpy(at_rest[OPACITY])).numpy()
+        at_rest[COLOR] = np.clip(at_rest[COLOR], 0.0, 1.0)
         self._pivot = np.asarray(avatar.pivot, np.float32)
 
     def animate(self, activations: NDArray[np.float32], pose: HeadPose) -> Gaussians:
@@ -148,21 +148,46 @@ class CpuAnimator:
             )  # fmt: skip
         return Gaussians(torch.from_numpy(self._planar))
 
-    def _pack_inputs(self, avatar: Avatar, networks: MotionNetworks, source: NDArray[np.float32]) -> _Inputs:
-        """The tiles of all moving Gaussians, filled a cache-sized share at a time."""
-        rounding = torch.bfloat16 if self.precision == "bf16" else torch.float32
-        rows = torch.from_numpy(self.order[: self.moving])
+    def frame_bytes(self) -> int:
+        """What a frame reads and writes at least."""
+        inputs = [self._inputs.motion, self._inputs.constant, self._rest_change, self._rest, self._still, self._planar]
+        if self._following is not None:
+            inputs += [self._table, self._table, self._following.places, self._following.weights]
+        return sum(array.nbytes for array in inputs)
+
+    def frame_operations(self) -> int:
+        """Multiplications and additions of a frame's products."""
+        per_row = HIDDEN_SIZE * (MOTION_SIZE + HIDDEN_SIZE + RAW_CHANNELS)
+        products = len(self._inputs.motion) * ROWS * per_row
+        if self._following is not None:
+            products += self._following.weights.size * RAW_CHANNELS
+        return 2 * products
+
+    def _pack_inputs(
+        self,
+        avatar: Avatar,
+        rest: NDArray[np.float32],
+        scale: NDArray[np.float32],
+        networks: MotionNetworks,
+        source: NDArray[np.float32],
+    ) -> _Inputs:
+        """The tiles of all moving Gaussians; their rest attributes go to ``self._rest``."""
+        rows = self.order[: self.moving]
         self._centre = self._folded.centre(avatar.m[rows[:: max(1, self.moving // CENTRE_SAMPLES)]], source)
         motion = empty_tiles(self.moving, MOTION_SIZE, self.precision)
         constant = empty_tiles(self.moving, HIDDEN_SIZE, self.precision)
-        for start in range(0, self.moving, PREPARED_AT_ONCE):
-            some = rows[start : start + PREPARED_AT_ONCE]
-            normalised, added = self._folded.constants(
-                avatar.f[some], avatar.m[some], networks, source, self._centre, rounding
-            )
-            tiles = slice(start // ROWS, start // ROWS + tile_count(len(some)))
-            pack_into(motion[tiles], normalised, self.precision)
-            pack_into(constant[tiles], added, self.precision)
+        self._rest = empty_tiles(self.moving, REST_CHANNELS, "fp32")
+        phi = networks.gaussian_decoder.hidden
+        feature = pack_weights(phi.weight.detach().float().cpu().numpy(), HIDDEN_GROUP, "fp32")
+        feature_bias = phi.bias.detach().float().cpu().numpy()
+        weights, bias = self._first_layer(source)
+        with self._launch() as workers:
+            prepare(
+                workers, rows, avatar.f.float().numpy(), avatar.m.float().numpy(), weights, bias, self._centre,
+                self._second, feature, feature_bias, rest, scale,
+                avatar.neck_weight.float().numpy(), avatar.expression_weight.float().numpy(), motion, constant,
+                self._rest, self._tickets,
+            )  # fmt: skip
         return _Inputs(motion, constant)
 
     def _choose(self, avatar: Avatar, source: NDArray[np.float32], share: NDArray[np.float32]) -> Following | None:

@@ -1,4 +1,4 @@
-"""The inner loops of the animator's networks: a register-tiled product, softplus, and the packing between layers.
+"""The inner loops of the per-Gaussian networks: a register-tiled product, softplus, and the packing between layers.
 
 `multiply_hidden` and `multiply_output` are written as LLVM vector instructions, because neither NumPy calls nor Numba's
 own loops keep the sums of 12 channels x `ROWS` Gaussians in registers. `put_pair` and `get_pair` hide the precision
@@ -16,6 +16,7 @@ from numba.np.arrayobj import make_array
 
 from avatar_core.models.animator_layout import HIDDEN_GROUP, LANES, OUTPUT_GROUP, ROWS
 from avatar_core.rendering.jit import FAST_MATH, inlined, intrinsic
+from avatar_core.rendering.memory import CACHE_LINE
 from avatar_core.rendering.vector_math import bits_float, f32, float_bits
 
 u64 = np.uint64
@@ -114,6 +115,18 @@ def _multiply(group: int):
 
 multiply_hidden = _multiply(HIDDEN_GROUP)
 multiply_output = _multiply(OUTPUT_GROUP)
+
+
+@inlined()
+def scratch(size, dtype):
+    """``size`` items of 4 bytes that start on a cache line.
+
+    Scratch is allocated where it is used, once per chunk: the compiler then knows that it overlaps nothing else.
+    """
+    raw = np.empty(size + CACHE_LINE // 4, dtype)
+    skip = (CACHE_LINE - np.int64(raw.ctypes.data) % CACHE_LINE) // 4
+    return raw[skip : skip + size]
+
 
 # log(1 + exp(-a)) on [0, 12] is p(1 - a / 12)^8; a least-squares fit re-weighted towards the largest error.
 _P0, _P1, _P2 = f32(0.14913146), f32(0.54125071), f32(0.83312156)

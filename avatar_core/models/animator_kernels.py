@@ -17,12 +17,11 @@ import math
 import numpy as np
 from numba import prange
 
-from avatar_core.models.animator_dense import get_pair, multiply_hidden, multiply_output, put_pair, softplus
+from avatar_core.models.animator_dense import get_pair, multiply_hidden, multiply_output, put_pair, scratch, softplus
 from avatar_core.models.animator_layout import HIDDEN_GROUP, OUTPUT_GROUP, ROWS
 from avatar_core.models.gaussian_decoder import RAW_CHANNELS
 from avatar_core.models.motion_decoder import HIDDEN_SIZE, MOTION_SIZE
 from avatar_core.rendering.jit import inlined, kernel, parallel_kernel
-from avatar_core.rendering.memory import CACHE_LINE
 from avatar_core.rendering.vector_math import exponential, f32, next_ticket, sigmoid
 
 u64 = np.uint64
@@ -38,17 +37,6 @@ REST_TILE = REST_CHANNELS * ROWS
 _CHANNEL_ROWS = tuple(u64(channel * ROWS) for channel in range(REST_CHANNELS))
 _X, _Y, _Z, _SX, _SY, _SZ, _QW, _QX, _QY, _QZ, _OPACITY, _RED, _GREEN, _BLUE, _NECK, _SHARE = _CHANNEL_ROWS
 REST = u64(CHANGE_TILE)
-
-
-@inlined()
-def scratch(size, dtype):
-    """``size`` items of 4 bytes that start on a cache line.
-
-    Scratch is allocated where it is used, once per chunk: the compiler then knows that it overlaps nothing else.
-    """
-    raw = np.empty(size + CACHE_LINE // 4, dtype)
-    skip = (CACHE_LINE - np.int64(raw.ctypes.data) % CACHE_LINE) // 4
-    return raw[skip : skip + size]
 
 
 @inlined()

@@ -43,8 +43,8 @@ def _kernel_sources() -> list[Path]:
     """Files that hold kernels, helpers of kernels, or sizes that are compiled into them."""
     package = Path(__file__).resolve().parent.parent
     patterns = (
-        "rendering/*.py", "models/animator*.py", "models/*_decoder.py", "models/box_qp.py", "lift/*.py",
-        "training/splatting/*.py",
+        "rendering/*.py", "models/animator*.py", "models/descriptor*.py", "models/*_decoder.py", "models/box_qp.py",
+        "lift/*.py", "training/splatting/*.py",
     )  # fmt: skip
     return sorted(source for pattern in patterns for source in package.glob(pattern))
 

@@ -35,7 +35,9 @@ def warm_up(progress: Progress | None = None) -> None:
     """
     # Animator and lift stand above this package and use its tools, so they are looked up only when needed.
     from avatar_core.lift import compile_kernels as compile_lift
+    from avatar_core.models.animator_prepare import compile_kernels as compile_preparation
     from avatar_core.models.animator_warm import compile_kernels as compile_animation
+    from avatar_core.models.descriptor_cpu import compile_kernels as compile_description
 
     first = not kernels_are_cached()
     verb = "Compiling for this processor (first start only)" if first else "Loading compiled kernels"
@@ -53,6 +55,8 @@ def warm_up(progress: Progress | None = None) -> None:
     composite(rgba, np.zeros((16, 16, 3), np.uint8))
     tell("animation", 0.5)
     compile_animation()
+    compile_preparation()
+    compile_description()
     tell("portrait", 0.8)
     compile_lift()
     with suppress(OSError):  # a cache that cannot be written is compiled again each time

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -23,6 +24,14 @@ class Similarity:
     def invert(self, points: NDArray[np.floating]) -> NDArray[np.float64]:
         """Map points (..., 3) back."""
         return (points - self.translation) @ self.rotation / self.scale
+
+    def invert_map(self, points: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Map many points (..., 3) back, in single precision."""
+        linear = self.rotation.T / self.scale
+        matrix = np.column_stack([linear, -linear @ self.translation])
+        flat = np.ascontiguousarray(points, np.float32).reshape(-1, 1, 3)
+        inverted = cv2.transform(flat, matrix) if flat.size else flat
+        return np.asarray(inverted, np.float32).reshape(points.shape)
 
     def matrix(self) -> NDArray[np.float64]:
         """The (4, 4) homogeneous matrix."""

@@ -9,7 +9,7 @@ from avatar_core.lift import poisson
 from avatar_core.lift.canvas import MARGIN_LEFT, MARGIN_TOP, project, unproject
 from avatar_core.lift.coordinates import neck_weight
 from avatar_core.lift.fill import nearest, push_pull
-from avatar_core.lift.layer import opacity_logit, quaternions
+from avatar_core.lift.layer import SIGMA_PER_STEP, Layer, opacity_logit, to_gaussians
 from avatar_core.lift.mesh import CLOSED_TRIANGLES, draw_mesh, polygon_mask
 from avatar_core.tracking.face_model import FaceModel
 
@@ -82,7 +82,17 @@ def test_quaternions_turn_back_into_their_rotations() -> None:
     rng = np.random.default_rng(1)
     frames = np.linalg.qr(rng.normal(size=(200, 3, 3)))[0]
     frames[:, :, 0] *= np.sign(np.linalg.det(frames))[:, None]
-    w, x, y, z = quaternions(frames).T.astype(np.float64)
+    none = np.zeros(200, np.float32)
+    layer = Layer(
+        position=np.zeros((200, 3), np.float32), across=frames[..., 0].astype(np.float32),
+        upward=frames[..., 1].astype(np.float32), colour=np.zeros((200, 3), np.float32), coverage=none,
+        u=np.zeros((200, 3), np.float32), part=none.astype(np.uint8), neck_weight=none, expression_weight=none,
+        seen=none > 0,
+    )  # fmt: skip
+    rest, normal = to_gaussians(layer)
+    assert np.allclose(normal, frames[..., 2], atol=1e-5)
+    assert np.allclose(np.exp(rest[3:5]), SIGMA_PER_STEP, atol=1e-5)
+    w, x, y, z = rest[6:10].astype(np.float64)
     first = np.stack([1 - 2 * (y * y + z * z), 2 * (x * y + w * z), 2 * (x * z - w * y)], -1)
     third = np.stack([2 * (x * z + w * y), 2 * (y * z - w * x), 1 - 2 * (x * x + y * y)], -1)
     assert np.allclose(first, frames[..., 0], atol=1e-5) and np.allclose(third, frames[..., 2], atol=1e-5)

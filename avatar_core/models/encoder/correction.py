@@ -46,7 +46,7 @@ def with_correction(
     if not full.any():
         return relief, None
     x, y = pixel_grid()
-    canonical = relief.face.to_head.invert(unproject(x, y, relief.surfaces.head))
+    canonical = relief.face.to_head.invert_map(unproject(x, y, relief.surfaces.head))
     above = smoothstep((canonical[..., 1] - SIDE_HAIR) / (CROWN - SIDE_HAIR))
     left_to_right = np.clip(canonical[..., 0] / (2 * SIDE_REACH) + 0.5, 0, 1)
     beside = bare[0] + (bare[1] - bare[0]) * left_to_right

@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 
 from avatar_core.lift.canvas import CANVAS_SIZE, pixel_grid, unproject
 from avatar_core.lift.relief import Relief
-from avatar_core.lift.torso import far_side_colour
 from avatar_core.models.encoder.correction import correctable
 
 GUIDE_SIZE = CANVAS_SIZE // 4
@@ -45,8 +44,8 @@ def build_guide(relief: Relief) -> Guide:
     """The guide maps of a photo's relief."""
     x, y = pixel_grid()
     face, matte = relief.face, relief.matte
-    canonical = face.to_head.invert(unproject(x, y, relief.surfaces.head))
-    far = face.to_head.invert(unproject(x, y, relief.surfaces.back))[..., 2]
+    canonical = face.to_head.invert_map(unproject(x, y, relief.surfaces.head))
+    far = face.to_head.invert_map(unproject(x, y, relief.surfaces.back))[..., 2]
     planes = [
         matte.foreground * matte.alpha[..., None],
         matte.alpha[..., None],
@@ -57,13 +56,16 @@ def build_guide(relief: Relief) -> Guide:
         np.clip(far, -_FARTHEST, _FARTHEST)[..., None],
         correctable(relief)[..., None],
     ]
-    maps = np.concatenate([np.asarray(plane, np.float32) for plane in planes], axis=-1)
-    small = cv2.resize(maps, (GUIDE_SIZE, GUIDE_SIZE), interpolation=cv2.INTER_AREA)
+    halved = [
+        cv2.resize(np.asarray(plane, np.float32), (GUIDE_SIZE, GUIDE_SIZE), interpolation=cv2.INTER_AREA)
+        for plane in planes
+    ]
+    small = np.dstack(halved)
     size = (COLOUR_SIZE, COLOUR_SIZE)
     return Guide(
         maps=np.ascontiguousarray(np.moveaxis(small, -1, 0), np.float32),
         front=np.asarray(cv2.resize(matte.foreground, size, interpolation=cv2.INTER_AREA), np.float32),
-        back=np.asarray(cv2.resize(far_side_colour(relief), size, interpolation=cv2.INTER_AREA), np.float32),
+        back=np.asarray(cv2.resize(relief.far_colour, size, interpolation=cv2.INTER_AREA), np.float32),
         coverage=np.asarray(cv2.resize(matte.alpha, size, interpolation=cv2.INTER_AREA), np.float32),
         canonical_to_head=face.to_head.matrix(),
     )
