@@ -292,14 +292,15 @@ def _rim(
     distance: NDArray[np.float32],
     y: NDArray[np.float32],
 ) -> NDArray[np.bool_]:
-    """Hair and clothes near the silhouette, clear of the face: where the far side's colours come from."""
+    """Hair and clothes near the silhouette, clear of the face: where the far side's colours come from. Skin counts at
+    the crown alone: there it is a bald head, or a cap or hair of that colour, and not an ear or a temple."""
     opaque = alpha > 0.9
     crown = y < face.landmarks[FOREHEAD, 1]
     away = (distance > CHEEK_WIDTH) | (crown & (distance > 0.02))
     depth = cv2.distanceTransform((alpha > 0.5).astype(np.uint8), cv2.DIST_L2, 3)
     clean = depth > RIM_INSET * face.eye_distance
     rim = opaque & away & clean & (depth < RIM_BAND * face.eye_distance) & ~face.body
-    hair = rim & ~_skin_coloured(foreground, face)
+    hair = rim & (crown | ~_skin_coloured(foreground, face))
     head = hair if hair.sum() > 0.15 * rim.sum() else rim
     clothes = opaque & clean & face.body & (y > face.landmarks[CHIN, 1] + 0.5 * face.eye_distance)
     chosen = head | clothes
