@@ -25,6 +25,7 @@ from avatar_core import rendering
 from avatar_core.atomic_file import replacing
 from avatar_core.avatar import Avatar
 from avatar_core.benchmarks.cuda import cuda_figures, describe_cuda
+from avatar_core.benchmarks.floor import cpu_floor, describe_floor
 from avatar_core.benchmarks.following import compare_following, describe_following
 from avatar_core.benchmarks.frames import FRAME_FIGURES, STAGES, Report, timed, with_count
 from avatar_core.benchmarks.qualities import compare_qualities, describe_qualities
@@ -117,6 +118,7 @@ def measure(options: argparse.Namespace) -> Report:
         return {
             **({"cuda": cuda_figures(engine, avatar, frames)} if on_cuda else {}),
             **({} if on_cuda else {"following": compare_following(engine, avatar, options.size, frames)}),
+            **({} if on_cuda else {"floor": cpu_floor(engine, avatar, options.size)}),
             **_conditions(engine, avatar),
             "size": options.size,
             "frames": frames,
@@ -146,6 +148,7 @@ def describe(report: Report) -> list[str]:
         "them go through the networks; the others follow the head alone",
         *describe_qualities(report["qualities"]),
         *describe_following(report.get("following", [])),
+        *([describe_floor(report["floor"])] if "floor" in report else []),
         f"Encode: {report['encode_s']:.2f} s (the first one {report['encode_first_s']:.2f} s)",
     ]
     if report["track_ms"] is not None:

@@ -11,7 +11,9 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from avatar_core.benchmarks.frames import timed
+from avatar_core.avatar import Avatar
+from avatar_core.benchmarks.frames import Report, timed
+from avatar_core.engine import AvatarEngine
 from avatar_core.gaussians import CHANNELS
 from avatar_core.models.animator_cpu import CpuAnimator
 
@@ -44,9 +46,22 @@ def measured_rates(precision: str) -> Rates:
     return Rates(2 * _COPIED / float(np.median(copying)) / 1e9, 2 * _PRODUCT**3 / float(np.median(multiplying)) / 1e9)
 
 
-def floors(animator: CpuAnimator, gaussians: int, size: int, rates: Rates) -> dict[str, float]:
-    """Milliseconds of "animate" and "rasterise" for ``gaussians`` at ``size`` x ``size`` pixels."""
+def cpu_floor(engine: AvatarEngine, avatar: Avatar, size: int) -> Report:
+    """The machine's rates, and the floors of "animate" and "rasterise" in ms at ``size`` x ``size`` pixels."""
+    animator = CpuAnimator(avatar, engine.networks)
+    rates = measured_rates(animator.precision)
+    drawn = 4 * CHANNELS * len(avatar) + _PIXEL_BYTES * size * size
     return {
+        "copy_gb_per_s": round(rates.copy_gb_per_s, 1),
+        "gflop_per_s": round(rates.gflop_per_s),
         "animate": round(rates.milliseconds(animator.frame_bytes(), animator.frame_operations()), 2),
-        "rasterise": round(rates.milliseconds(4 * CHANNELS * gaussians + _PIXEL_BYTES * size * size), 2),
+        "rasterise": round(rates.milliseconds(drawn), 2),
     }
+
+
+def describe_floor(floor: Report) -> str:
+    """The figures as a line for people."""
+    return (
+        f"Floor: copies move {floor['copy_gb_per_s']:.1f} GB/s and products run at {floor['gflop_per_s']} GFLOP/s: "
+        f"animate takes {floor['animate']:.2f} ms at least, rasterise {floor['rasterise']:.2f} ms for its traffic alone"
+    )

@@ -29,6 +29,7 @@ def test_the_report_holds_every_figure_with_its_conditions(tmp_path, capsys):
     assert fast["gaussians"] <= balanced["gaussians"] <= 5000
     for row in (balanced, fast):
         assert row["psnr"]["worst"] <= row["psnr"]["mean"]
+    assert all(value > 0 for value in report["floor"].values())
     printed = capsys.readouterr().out
     assert "5000 Gaussians, 64 x 64 px" in printed
     assert "balanced" in printed and "Threads: " in printed
