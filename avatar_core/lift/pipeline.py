@@ -16,7 +16,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from avatar_core.lift.canvas import CANVAS_SIZE, inner_crop, seen_at
-from avatar_core.lift.depth_shift import shifted
 from avatar_core.lift.eyes import build_eyes
 from avatar_core.lift.layer import Layer, join, to_gaussians
 from avatar_core.lift.maps import smoothstep
@@ -109,11 +108,10 @@ def lift(
         skin = build_skin(surfaces, matte, picture, over_eye, face, registered, mean)
         back = backside.result()
         report("mouth", 0.85)
-        front = [*skin, *eyes, mouth.result()]
-        if refined is not None and refined.shift is not None:
-            front = [shifted(layer, refined.shift) for layer in front]
         layers = [
-            *front,
+            *skin,
+            *eyes,
+            mouth.result(),
             *body.result(),
             back if refined is None else back.take(~refined.replaces(back.u)),
             *([] if refined is None else refined.layers),

@@ -44,14 +44,11 @@ class Refinement:
 
     Args:
         relief: the corrected relief.
-        shift: (S, S) canvas pixels by which the face, with lids, eyes and mouth, moves towards the viewer in the end;
-            None: not at all.
         layers: further sheets of samples.
         replaces: canonical points (N, 3) of the lift's far side -> (N,) bool, which of them ``layers`` stands for.
     """
 
     relief: Relief
-    shift: NDArray[np.float32] | None
     layers: list[Layer]
     replaces: Callable[[NDArray[np.floating]], NDArray[np.bool_]]
 

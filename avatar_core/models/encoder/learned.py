@@ -59,14 +59,14 @@ class LearnedEncoder:
         prediction = self.network(torch.from_numpy(guide.maps)[None], similarity)
         sides = bare_sides(relief)
         presence = prediction.presence[0].numpy() * (usable() & above_shoulders()) * bare_columns(sides)
-        corrected, shift = with_correction(relief, prediction.correction[0].numpy(), sides)
+        corrected = with_correction(relief, prediction.correction[0].numpy(), sides)
         layer = self._sheet(prediction, torch.from_numpy(presence), guide, corrected)
         radius = prediction.radius[0].numpy()
 
         def replaces(canonical: NDArray[np.floating]) -> NDArray[np.bool_]:
             return stood_for(canonical, radius, presence)
 
-        return Refinement(corrected, shift, [layer] if len(layer) else [], replaces)
+        return Refinement(corrected, [layer] if len(layer) else [], replaces)
 
     def _sheet(self, prediction: Prediction, presence: Tensor, guide: Guide, relief: Relief) -> Layer:
         """The template's samples where it is present."""

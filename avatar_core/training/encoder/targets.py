@@ -168,6 +168,7 @@ def _covered_cells(cover: NDArray[np.float64], radius: NDArray[np.float64]) -> N
 def _correction(
     near: NDArray[np.float32], covered: NDArray[np.bool_], relief: Relief
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    # The face counts, although it is not corrected: what the network says beside it has to join it.
     known = np.isfinite(near) & (relief.matte.alpha > 0.5) & ~covered
     difference = np.where(known, near - relief.surfaces.head, 0) / relief.face.eye_distance
     known &= np.abs(difference) < LARGEST_CORRECTION
