@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import avatar_core.patient_threads  # noqa: F401 (for its effect, before anything loads OpenMP)
+import avatar_core.calm_collector
+import avatar_core.patient_threads  # noqa: F401 (both for their effect, before anything else loads what they prepare)
 from avatar_core.avatar import Avatar
 from avatar_core.camera import Camera
 from avatar_core.errors import AvatarError, NoFaceError, UnreadableImageError, WeightsError

@@ -31,7 +31,7 @@ from avatar_core.benchmarks.frames import FRAME_FIGURES, STAGES, Report, timed, 
 from avatar_core.benchmarks.qualities import compare_qualities, describe_qualities
 from avatar_core.benchmarks.scaling import BASE_SIZE, COUNTS, SIZES, measure_scaling
 from avatar_core.benchmarks.scaling_report import draw_scaling, markdown
-from avatar_core.benchmarks.startup import startup_seconds
+from avatar_core.benchmarks.startup import measure_startup
 from avatar_core.benchmarks.tracking import FRAME_HEIGHT, FRAME_WIDTH, tracking_ms
 from avatar_core.devices import choose_device
 from avatar_core.engine import AvatarEngine
@@ -103,11 +103,11 @@ def measure(options: argparse.Namespace) -> Report:
     Raises:
         AvatarError: the weights, the device or the photo cannot be used.
     """
-    startup = None if options.no_startup else startup_seconds(options.weights, options.device)
+    photo = load_image(options.photo) if options.photo else _bundled_portrait()
+    startup = None if options.no_startup else measure_startup(options.weights, options.device, photo, options.size)
     engine = AvatarEngine.from_pretrained(options.weights, options.device)
     try:
         rendering.warm_up(_tell)
-        photo = load_image(options.photo) if options.photo else _bundled_portrait()
         encode_first, avatar = timed(engine.encode, photo)
         encode_again, avatar = timed(engine.encode, photo)
         if options.gaussians:
@@ -127,7 +127,8 @@ def measure(options: argparse.Namespace) -> Report:
             "track_ms": tracking_ms(engine, photo, frames),
             "encode_first_s": round(encode_first, 3),
             "encode_s": round(encode_again, 3),
-            "startup_s": startup,
+            "startup_s": None if startup is None else startup.ready,
+            "first_frame_s": None if startup is None else startup.first_frame,
             "resident_memory_mb": resident_megabytes(),
         }
     finally:
@@ -159,6 +160,7 @@ def describe(report: Report) -> list[str]:
         lines.append(
             f"Start-up: {report['startup_s']:.2f} s, a new process until the engine is ready and kernels loaded"
         )
+        lines.append(f"First animated frame: after {report['first_frame_s']:.2f} s from the start of the process")
     if report["resident_memory_mb"] is not None:
         lines.append(f"Resident memory: {report['resident_memory_mb']:.0f} MB")
     if "cuda" in report:

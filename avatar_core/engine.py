@@ -13,9 +13,8 @@ import os
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol, cast
+from typing import cast
 
 import cv2
 import numpy as np
@@ -45,6 +44,7 @@ from avatar_core.rendering.compose import composite
 from avatar_core.rendering.device_picture import PictureReader
 from avatar_core.simplify import QUALITIES, simplify
 from avatar_core.stage_clock import StageClock
+from avatar_core.staging import FrameAnimator, Stage, Staging
 from avatar_core.tracking.face_model import FaceModel
 from avatar_core.tracking.neutral import NeutralEstimator
 from avatar_core.tracking.photo_face import PhotoFaceFinder
@@ -59,27 +59,6 @@ DEFAULT_ENCODER = "learned"
 ENCODER_FILE = "encoder.safetensors"
 MIN_SIZE, MAX_SIZE = 16, 4096  # pixels of a rendered picture's side
 THUMBNAIL_SIDE = 256
-MAX_STAGES = 2  # avatars kept ready: the one on screen and the one that follows it
-MAX_BACKGROUNDS = 8  # sizes kept per avatar
-_BLUR_SHARE = 0.035  # of the background's side
-
-
-class FrameAnimator(Protocol):
-    """Moves one avatar."""
-
-    def animate(self, control: NDArray[np.float32], pose: HeadPose, /) -> Gaussians:
-        """The avatar under what its networks are driven by and a head pose; the buffer may be reused."""
-
-
-@dataclass
-class _Stage:
-    """What one avatar needs in the frame loop; made once and kept for the avatars used last."""
-
-    avatar: Avatar
-    quality: str
-    animator: FrameAnimator
-    retargeter: Retargeter
-    backgrounds: dict[tuple[str, int], NDArray[np.uint8]]
 
 
 class AvatarEngine:
@@ -125,10 +104,10 @@ class AvatarEngine:
         self._refiner = refiner
         self._neutral = NeutralEstimator(face_model)
         self._finder: PhotoFaceFinder | None = None
-        self._stages: list[_Stage] = []
         self._clock = StageClock(self.device)
         self._reader = PictureReader(self.device) if self.device.type == "cuda" else None
         self._compute = threading.RLock()
+        self._staging = Staging(self._make_animator, self._make_retargeter, self._compute)
         self._encoding = threading.Lock()
 
     @classmethod
@@ -240,7 +219,7 @@ class AvatarEngine:
                 raise NoFaceError(str(error) if path is None else f"{path}: {error}") from error
             avatar, retargeter = self._build(image, face.landmarks, report)
             report("Preparing the first frame", 0.9)
-            self._stage(avatar, retargeter)
+            self._staging.stage(avatar, self.quality, retargeter)
             seconds = time.perf_counter() - started
             avatar.provenance |= {
                 "source": name,
@@ -376,7 +355,7 @@ class AvatarEngine:
         moves = np.flatnonzero(lifted.expression_weight > 0)
         return self._describer.describe(lifted.u, lifted.normal, lifted.part, moves)
 
-    def _animate(self, stage: _Stage, motion: Motion | None) -> Gaussians:
+    def _animate(self, stage: Stage, motion: Motion | None) -> Gaussians:
         self.last_activations = stage.retargeter.activations(motion)
         return stage.animator.animate(self._control(stage.avatar, motion), _head_pose(motion, stage.avatar.scale))
 
@@ -389,44 +368,21 @@ class AvatarEngine:
         if avatar.motion_code is not None:
             raise AvatarFileError(f"{path}: made with the paper's networks. Start with --model paper, or encode again.")
 
-    def _stage(self, avatar: Avatar, retargeter: Retargeter | None = None) -> _Stage:
-        """The stage of ``avatar`` at the present quality, made when it is not among those used last.
+    def _make_retargeter(self, avatar: Avatar) -> Retargeter:
+        return Retargeter(
+            self.solver,
+            self.face_model.mean,
+            avatar.neutral_landmarks,
+            avatar.canonical_landmarks(),
+            avatar.source_activations,
+        )
 
-        Making one takes some tenths of a second; the avatar on screen moves on while `encode` does.
-        """
-        quality = self.quality
-        with self._compute:
-            stage = next((old for old in self._stages if old.avatar is avatar and old.quality == quality), None)
-        if stage is None:
-            if retargeter is None:
-                retargeter = Retargeter(
-                    self.solver,
-                    self.face_model.mean,
-                    avatar.neutral_landmarks,
-                    avatar.canonical_landmarks(),
-                    avatar.source_activations,
-                )
-            stage = _Stage(avatar, quality, self._make_animator(avatar, quality), retargeter, {})
-        with self._compute:
-            others = [other for other in self._stages if other is not stage]
-            self._stages = [stage, *others][:MAX_STAGES]
-        return stage
+    def _stage(self, avatar: Avatar) -> Stage:
+        return self._staging.stage(avatar, self.quality)
 
-    def _background(self, stage: _Stage, background: Background, size: int) -> NDArray[np.uint8] | tuple[int, int, int]:
+    def _background(self, stage: Stage, background: Background, size: int) -> NDArray[np.uint8] | tuple[int, int, int]:
         if isinstance(background, str):
-            if background not in ("photo", "blurred"):
-                raise ValueError(f'background must be "photo", "blurred", RGB or a picture, got {background!r}')
-            key = (background, size)
-            if key not in stage.backgrounds:
-                picture = stage.avatar.background
-                if background == "blurred":
-                    picture = cv2.GaussianBlur(picture, (0, 0), _BLUR_SHARE * picture.shape[0]).astype(np.uint8)
-                if len(stage.backgrounds) >= MAX_BACKGROUNDS:
-                    stage.backgrounds.clear()
-                resized = cv2.resize(picture, (size, size), interpolation=cv2.INTER_LINEAR)
-                stage.backgrounds[key] = resized.astype(np.uint8)
-                stage.backgrounds[key].flags.writeable = self._reader is None  # what it may keep on the device
-            return stage.backgrounds[key]
+            return stage.background(background, size, writeable=self._reader is None)
         array = np.asarray(background)
         if array.shape == (3,):
             red, green, blue = (int(np.clip(value, 0, 255)) for value in array)

@@ -30,3 +30,13 @@ def test_an_unknown_name_is_an_attribute_error() -> None:
 def test_importing_the_package_does_not_load_the_detectors() -> None:
     code = "import sys, avatar_core; print('mediapipe' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "False\n"
+
+
+@pytest.mark.parametrize("enabled", [True, False])
+def test_importing_the_package_leaves_the_collector_as_it_was_and_spares_it_pytorch(enabled: bool) -> None:
+    code = (
+        f"import gc; {'gc.enable' if enabled else 'gc.disable'}(); import avatar_core;"
+        "print(gc.isenabled(), gc.get_freeze_count() > 50_000)"
+    )
+    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert told == f"{enabled} True\n"

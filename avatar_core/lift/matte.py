@@ -5,7 +5,6 @@ In: canvas picture (S, S, 3) uint8 and masks of the face. Out: `Matte`.
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 
 import cv2
@@ -16,6 +15,7 @@ from avatar_core.lift.canvas import Canvas
 from avatar_core.lift.fill import push_pull
 from avatar_core.lift.maps import distance_from, median_colour, smoothstep
 from avatar_core.rendering.jit import kernel
+from avatar_core.tracking.solutions import solution
 
 GUIDED_RADIUS = 10  # pixels
 GUIDED_EPSILON = 4e-5 * 255**2
@@ -47,10 +47,7 @@ class Matte:
 
 def segment(image: NDArray[np.uint8]) -> NDArray[np.float32]:
     """Raw person probability (H, W) of MediaPipe's selfie segmentation."""
-    os.environ.setdefault("GLOG_minloglevel", "3")  # MediaPipe's C++ side logs every start-up to stderr
-    from mediapipe.python.solutions.selfie_segmentation import SelfieSegmentation
-
-    with SelfieSegmentation(model_selection=0) as model:
+    with solution("selfie_segmentation").SelfieSegmentation(model_selection=0) as model:
         return np.array(model.process(image).segmentation_mask, np.float32)
 
 

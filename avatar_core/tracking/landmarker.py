@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from types import TracebackType
 
 import numpy as np
 from numpy.typing import NDArray
 
+from avatar_core.tracking.solutions import solution
 from avatar_core.tracking.topology import LANDMARK_COUNT
 
 
@@ -21,10 +21,7 @@ class Landmarker:
     """
 
     def __init__(self, *, video: bool, max_faces: int = 1, min_confidence: float = 0.4) -> None:
-        os.environ.setdefault("GLOG_minloglevel", "3")  # MediaPipe's C++ side logs every start-up to stderr
-        from mediapipe.python.solutions.face_mesh import FaceMesh
-
-        self._mesh = FaceMesh(
+        self._mesh = solution("face_mesh").FaceMesh(
             static_image_mode=not video,
             max_num_faces=max_faces,
             refine_landmarks=True,

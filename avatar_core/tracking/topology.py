@@ -6,7 +6,8 @@
 from __future__ import annotations
 
 import numpy as np
-from mediapipe.python.solutions.face_mesh_connections import FACEMESH_TESSELATION
+
+from avatar_core.tracking.solutions import solution
 
 LANDMARK_COUNT = 478
 MESH_COUNT = 468
@@ -53,7 +54,7 @@ would hide in the head pose)."""
 def _triangles() -> np.ndarray:
     """The 852 triangles of the mesh: the 3-cycles of the tessellation's edges, less two that are no faces."""
     neighbours: dict[int, set[int]] = {}
-    for first, second in FACEMESH_TESSELATION:
+    for first, second in solution("face_mesh_connections").FACEMESH_TESSELATION:
         neighbours.setdefault(first, set()).add(second)
         neighbours.setdefault(second, set()).add(first)
     cycles = {

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import json
 
+import numpy as np
 import pytest
 
 from avatar_core import bench
+from avatar_core.benchmarks.startup import measure_startup
+from avatar_core.errors import AvatarError
 
 
 def test_the_report_holds_every_figure_with_its_conditions(tmp_path, capsys):
@@ -40,3 +43,21 @@ def test_a_missing_photo_is_named_without_a_traceback(tmp_path, capsys):
     missing = tmp_path / "nobody.jpg"
     assert bench.main(["--device", "cpu", "--no-startup", "--photo", str(missing)]) == 1
     assert "nobody.jpg" in capsys.readouterr().err
+
+
+def test_the_start_is_measured_up_to_the_first_animated_frame(tmp_path, capsys):
+    target = tmp_path / "bench.json"
+    arguments = ["--device", "cpu", "--gaussians", "5000", "--size", "64", "--frames", "3", "--json", str(target)]
+    assert bench.main(arguments) == 0
+    report = json.loads(target.read_text())
+    assert 0 < report["startup_s"] < report["first_frame_s"]
+    printed = capsys.readouterr().out
+    assert f"Start-up: {report['startup_s']:.2f} s" in printed
+    assert f"First animated frame: after {report['first_frame_s']:.2f} s from the start of the process" in printed
+
+
+def test_a_process_that_cannot_start_is_told_without_its_traceback(tmp_path):
+    photo = np.zeros((64, 64, 3), np.uint8)
+    with pytest.raises(AvatarError, match="no such weights folder") as told:
+        measure_startup(str(tmp_path / "nowhere"), "cpu", photo, 64)
+    assert "\n" not in str(told.value)

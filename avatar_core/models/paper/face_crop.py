@@ -5,13 +5,12 @@ In: RGB uint8 (H, W, 3). Out: RGB uint8 (224, 224, 3).
 
 from __future__ import annotations
 
-import os
-
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from avatar_core.models.paper.motion_encoder import CROP_SIDE
+from avatar_core.tracking.solutions import solution
 
 BOX_SCALE = 1.1
 MINIMUM_CONFIDENCE = 0.4
@@ -21,10 +20,8 @@ class FaceCropper:
     """Keeps one BlazeFace short-range detector (its model lies inside the MediaPipe wheel)."""
 
     def __init__(self) -> None:
-        os.environ.setdefault("GLOG_minloglevel", "3")  # MediaPipe's C++ side logs every start-up to stderr
-        from mediapipe.python.solutions.face_detection import FaceDetection
-
-        self._detector = FaceDetection(min_detection_confidence=MINIMUM_CONFIDENCE, model_selection=0)
+        detection = solution("face_detection").FaceDetection
+        self._detector = detection(min_detection_confidence=MINIMUM_CONFIDENCE, model_selection=0)
 
     def crop(self, image: NDArray[np.uint8], landmarks: NDArray[np.floating]) -> NDArray[np.uint8]:
         """The face of ``image`` whose ``landmarks`` (478, 3) are known; they give the box where BlazeFace sees none."""
