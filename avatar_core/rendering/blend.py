@@ -120,7 +120,7 @@ def blend(records, keys, starts, order, tile_columns, image, buffers, spares, bi
         tile_columns: tiles per row of the image.
         image: (H, W, 4) float32, output: premultiplied RGB and alpha.
         buffers: (workers, `TILE_BUFFER_SIZE`) float32; ``spares`` (workers, longest tile) uint64;
-            ``bins`` (workers, `tiles.SORT_BINS`) int64: scratch.
+            ``bins`` (workers, `tiles.SORT_BINS`) uint64: scratch.
         tickets: (1,) int64 zero, the work counter.
     """
     height, width = image.shape[0], image.shape[1]

@@ -44,7 +44,7 @@ class CpuRasterizer:
         self._chunks = self.workers * _CHUNKS_PER_WORKER
         self._locals = np.empty((self.workers, LOCAL_SIZE), np.float32)
         self._tile_buffers = aligned((self.workers, TILE_BUFFER_SIZE), np.float32)
-        self._bins = np.empty((self.workers, SORT_BINS), np.int64)
+        self._bins = np.empty((self.workers, SORT_BINS), np.uint64)
         self._visible = np.zeros(self._chunks, np.int64)
         self._tickets = np.zeros(1, np.int64)
         self._records = np.empty(0, np.float32)

@@ -105,7 +105,7 @@ def _draw(planar: Floats, world2cam: Floats, lens: Floats, width: int, height: i
     drawing = _Drawing(planar, world2cam, lens, records, footprints, visible, keys, starts, order, image)
     forward_blend.blend(
         records, keys, starts, order, columns, image, aligned((workers, forward_blend.TILE_BUFFER_SIZE), np.float32),
-        np.empty((workers, drawing.longest_tile), np.uint64), np.empty((workers, SORT_BINS), np.int64),
+        np.empty((workers, drawing.longest_tile), np.uint64), np.empty((workers, SORT_BINS), np.uint64),
         np.zeros(1, np.int64),
     )  # fmt: skip
     return drawing
