@@ -15,7 +15,7 @@ from numba import prange
 from avatar_core.rendering import records as rec
 from avatar_core.rendering.jit import inlined, kernel, parallel_kernel
 from avatar_core.rendering.tiles import RECORD_MASK, sort_by_depth
-from avatar_core.rendering.vector_math import copy_line, exponential_of_minus, f32, float_bits, next_ticket
+from avatar_core.rendering.vector_math import exponential_of_minus_eight, f32, float_bits, next_ticket, prefetch
 
 u64 = np.uint64
 
@@ -24,7 +24,9 @@ _PLANE = rec.TILE_WIDTH + SPAN
 _ROW = 4 * _PLANE
 TILE_BUFFER_SIZE = rec.TILE_HEIGHT * _ROW + 64
 
-_LOG_255 = f32(math.log(1.0 / rec.ALPHA_THRESHOLD))
+_AHEAD = 16  # records between the one that is drawn and the one whose loading starts
+_EIGHTH = f32(0.125)  # exponents are held in eighths, as `exponential_of_minus_eight` takes them
+_LOG_255 = f32(math.log(1.0 / rec.ALPHA_THRESHOLD) / 8.0)
 _MAX_ALPHA = f32(rec.MAX_ALPHA)
 _STOP = f32(rec.TRANSMITTANCE_THRESHOLD)
 _LOW_HALF, _HALF = np.int32(0xFFFF), np.int32(16)
@@ -34,7 +36,8 @@ _LOW_HALF, _HALF = np.int32(0xFFFF), np.int32(16)
 def _blend_row(buffer, at, spans, dx, half_a, constant, slope, red, green, blue):
     """Blend one Gaussian into ``spans`` * `SPAN` pixels from ``at`` on.
 
-    The exponent at offset dx is (half_a dx + slope) dx + constant; it includes minus the log of the opacity.
+    An eighth of the exponent at offset dx is (half_a dx + slope) dx + constant; it includes minus the log of the
+    opacity. Beyond the threshold the exponential may be anything.
     """
     at = u64(at)
     for _ in range(spans):
@@ -42,14 +45,14 @@ def _blend_row(buffer, at, spans, dx, half_a, constant, slope, red, green, blue)
             i = at + u64(lane)
             x = dx + f32(lane)
             s = (half_a * x + slope) * x + constant
-            alpha = min(exponential_of_minus(min(s, f32(6))), _MAX_ALPHA)
+            alpha = min(exponential_of_minus_eight(s), _MAX_ALPHA)
             alpha = alpha if s <= _LOG_255 else f32(0)
             transmittance = buffer[i]
             weight = max(transmittance, f32(0)) * alpha
             remaining = transmittance - weight
-            stop = (remaining <= _STOP) & (weight > f32(0))
+            stop = remaining <= _STOP  # true of pixels that have stopped as well: these stay as they are
             weight = f32(0) if stop else weight
-            buffer[i] = -transmittance if stop else remaining
+            buffer[i] = -abs(transmittance) if stop else remaining
             buffer[i + u64(_PLANE)] += weight * red
             buffer[i + u64(2 * _PLANE)] += weight * green
             buffer[i + u64(3 * _PLANE)] += weight * blue
@@ -58,11 +61,10 @@ def _blend_row(buffer, at, spans, dx, half_a, constant, slope, red, green, blue)
 
 
 @kernel()
-def _blend_tile(records, keys, start, stop, left, top, width, height, image, buffer, ordered):
+def _blend_tile(records, keys, start, stop, left, top, width, height, image, buffer):
     """Blend the records behind keys[start:stop] into the tile whose corner is (left, top) and store it in ``image``.
 
-    ``image`` is the flat (height * width * 4,) output; ``ordered`` holds the tile's records in depth order: copying
-    them first lets the cache misses overlap.
+    ``image`` is the flat (height * width * 4,) output.
     """
     for row in range(rec.TILE_HEIGHT):
         line = u64(row * _ROW)
@@ -70,22 +72,19 @@ def _blend_tile(records, keys, start, stop, left, top, width, height, image, buf
             buffer[line + u64(x)] = f32(1)
         for x in range(_PLANE, _ROW):
             buffer[line + u64(x)] = f32(0)
-    count = stop - start
-    for k in range(count):
-        source = (keys[u64(start + k)] & RECORD_MASK) * u64(rec.RECORD_SIZE)
-        copy_line(records, source, ordered, u64(k) * u64(rec.RECORD_SIZE))
-    for k in range(count):
-        o = u64(k) * u64(rec.RECORD_SIZE)
-        columns, rows = float_bits(ordered[o + rec.BOX_COLUMNS]), float_bits(ordered[o + rec.BOX_ROWS])
+    for k in range(start, stop):
+        prefetch(records, (keys[u64(min(k + _AHEAD, stop - 1))] & RECORD_MASK) * u64(rec.RECORD_SIZE))
+        o = (keys[u64(k)] & RECORD_MASK) * u64(rec.RECORD_SIZE)
+        columns, rows = float_bits(records[o + rec.BOX_COLUMNS]), float_bits(records[o + rec.BOX_ROWS])
         x0 = max(np.int64(columns & _LOW_HALF) - left, 0)
         x1 = min(np.int64(columns >> _HALF) - left, rec.TILE_WIDTH - 1)
         y0 = max(np.int64(rows & _LOW_HALF) - top, 0)
         y1 = min(np.int64(rows >> _HALF) - top, rec.TILE_HEIGHT - 1)
-        dx = f32(x0) - (ordered[o + rec.CENTRE_X] - f32(left) - f32(0.5))
-        dy = f32(y0) - (ordered[o + rec.CENTRE_Y] - f32(top) - f32(0.5))
-        half_a, full_b, half_c = ordered[o + rec.HALF_A], ordered[o + rec.FULL_B], ordered[o + rec.HALF_C]
-        cost = ordered[o + rec.MINUS_LOG_OPACITY]
-        red, green, blue = ordered[o + rec.RED], ordered[o + rec.GREEN], ordered[o + rec.BLUE]
+        dx = f32(x0) - (records[o + rec.CENTRE_X] - f32(left) - f32(0.5))
+        dy = f32(y0) - (records[o + rec.CENTRE_Y] - f32(top) - f32(0.5))
+        half_a, full_b = _EIGHTH * records[o + rec.HALF_A], _EIGHTH * records[o + rec.FULL_B]
+        half_c, cost = _EIGHTH * records[o + rec.HALF_C], _EIGHTH * records[o + rec.MINUS_LOG_OPACITY]
+        red, green, blue = records[o + rec.RED], records[o + rec.GREEN], records[o + rec.BLUE]
         at = y0 * _ROW + x0
         if x1 - x0 < SPAN:  # nearly all Gaussians of an avatar: one span, which the compiler unrolls
             for _ in range(y0, y1 + 1):
@@ -111,7 +110,7 @@ def _blend_tile(records, keys, start, stop, left, top, width, height, image, buf
 
 
 @parallel_kernel()
-def blend(records, keys, starts, order, tile_columns, image, buffers, ordered, spares, bins, tickets):
+def blend(records, keys, starts, order, tile_columns, image, buffers, spares, bins, tickets):
     """Sort and blend all tiles.
 
     Args:
@@ -120,8 +119,8 @@ def blend(records, keys, starts, order, tile_columns, image, buffers, ordered, s
         order: (tiles,) int64, the order in which threads take tiles: most work first balances the threads.
         tile_columns: tiles per row of the image.
         image: (H, W, 4) float32, output: premultiplied RGB and alpha.
-        buffers: (workers, `TILE_BUFFER_SIZE`) float32; ``ordered`` (workers, longest tile * record size) float32;
-            ``spares`` (workers, longest tile) uint64; ``bins`` (workers, `tiles.SORT_BINS`) int64: scratch.
+        buffers: (workers, `TILE_BUFFER_SIZE`) float32; ``spares`` (workers, longest tile) uint64;
+            ``bins`` (workers, `tiles.SORT_BINS`) uint64: scratch.
         tickets: (1,) int64 zero, the work counter.
     """
     height, width = image.shape[0], image.shape[1]
@@ -135,6 +134,4 @@ def blend(records, keys, starts, order, tile_columns, image, buffers, ordered, s
             start, stop = starts[tile], starts[tile + 1]
             sort_by_depth(keys, start, stop, spares[worker], bins[worker])
             left, top = (tile % tile_columns) * rec.TILE_WIDTH, (tile // tile_columns) * rec.TILE_HEIGHT
-            _blend_tile(
-                records, keys, start, stop, left, top, width, height, flat, buffers[worker], ordered[worker]
-            )  # fmt: skip
+            _blend_tile(records, keys, start, stop, left, top, width, height, flat, buffers[worker])

@@ -44,13 +44,12 @@ class CpuRasterizer:
         self._chunks = self.workers * _CHUNKS_PER_WORKER
         self._locals = np.empty((self.workers, LOCAL_SIZE), np.float32)
         self._tile_buffers = aligned((self.workers, TILE_BUFFER_SIZE), np.float32)
-        self._bins = np.empty((self.workers, SORT_BINS), np.int64)
+        self._bins = np.empty((self.workers, SORT_BINS), np.uint64)
         self._visible = np.zeros(self._chunks, np.int64)
         self._tickets = np.zeros(1, np.int64)
         self._records = np.empty(0, np.float32)
         self._footprints = np.empty(0, np.int32)
         self._keys = np.empty(0, np.uint64)
-        self._ordered = np.empty((self.workers, 0), np.float32)
         self._spares = np.empty((self.workers, 0), np.uint64)
         self._image = np.empty((0, 0, 4), np.float32)
         self._tiles = np.empty((self._chunks, 0, 0), np.int64)
@@ -99,7 +98,7 @@ class CpuRasterizer:
         self._tickets[0] = 0
         blend(
             self._records, self._keys, self._starts, np.argsort(-lengths, kind="stable"), self._tiles.shape[2],
-            self._image, self._tile_buffers, self._ordered, self._spares, self._bins, self._tickets,
+            self._image, self._tile_buffers, self._spares, self._bins, self._tickets,
         )  # fmt: skip
 
     def _fit(self, count: int, width: int, height: int) -> None:
@@ -118,6 +117,4 @@ class CpuRasterizer:
         if self._keys.size < keys:
             self._keys = np.empty(int(keys * _GROWTH), np.uint64)
         if self._spares.shape[1] < longest:
-            longest = int(longest * _GROWTH)
-            self._spares = np.empty((self.workers, longest), np.uint64)
-            self._ordered = aligned((self.workers, longest * rec.RECORD_SIZE), np.float32)
+            self._spares = np.empty((self.workers, int(longest * _GROWTH)), np.uint64)

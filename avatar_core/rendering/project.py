@@ -24,21 +24,23 @@ _OUTPUTS = 9
 LOCAL_SIZE = (_INPUTS + _OUTPUTS) * BLOCK
 
 # Rows of the local buffer.
-_X, _Y, _HALF_A, _FULL_B, _HALF_C, _COST, _DEPTH, _REACH_X, _REACH_Y = (u64(row * BLOCK) for row in range(_OUTPUTS))
+_X, _Y, _HALF_A, _FULL_B, _HALF_C, _COST, _DEPTH, _COLUMNS, _ROWS = (u64(row * BLOCK) for row in range(_OUTPUTS))
 _IN = tuple(u64((_OUTPUTS + row) * BLOCK) for row in range(_INPUTS))
 _IN_X, _IN_Y, _IN_Z, _IN_SX, _IN_SY, _IN_SZ, _IN_QW, _IN_QX, _IN_QY, _IN_QZ, _IN_OPACITY = _IN
 
 _LOG_255 = f32(math.log(1.0 / rec.ALPHA_THRESHOLD))
 _BLUR, _NEAR, _FAR, _MARGIN = f32(rec.SCREEN_BLUR), f32(rec.NEAR_PLANE), f32(rec.FAR_PLANE), f32(rec.FRUSTUM_MARGIN)
-_TINY = f32(1e-12)
+_TINY, _HUGE = f32(1e-12), f32(1e9)
+_HALF, _LOW_HALF = np.int32(16), np.int32(0xFFFF)
 
 
 @kernel(inline="never")
 def _project_block(local, size, world2cam, lens, width, height):
     """Fill the output rows of ``local`` for its first ``size`` Gaussians.
 
-    A Gaussian outside the depth range or fainter than the threshold everywhere gets a negative reach. The reach is
-    exactly where alpha falls to the threshold: opacity exp(-s) = 1/255 along x and y.
+    The pixel box holds the pixels whose centres lie within reach, which is exactly where alpha falls to the threshold:
+    opacity exp(-s) = 1/255 along x and y. A Gaussian outside the image or the depth range, or fainter than the
+    threshold everywhere, gets negative columns.
     """
     r00, r01, r02, t0 = world2cam[0, 0], world2cam[0, 1], world2cam[0, 2], world2cam[0, 3]
     r10, r11, r12, t1 = world2cam[1, 0], world2cam[1, 1], world2cam[1, 2], world2cam[1, 3]
@@ -47,6 +49,7 @@ def _project_block(local, size, world2cam, lens, width, height):
     margin_x, margin_y = _MARGIN * f32(width) / fx, _MARGIN * f32(height) / fy
     u_max, u_min = (f32(width) - cx) / fx + margin_x, -cx / fx - margin_x
     v_max, v_min = (f32(height) - cy) / fy + margin_y, -cy / fy - margin_y
+    last_x, last_y = f32(width - 1), f32(height - 1)
     for index in range(min(size, BLOCK)):  # the bound tells the compiler that the rows do not overlap
         i = u64(index)
         x, y, z = local[_IN_X + i], local[_IN_Y + i], local[_IN_Z + i]
@@ -85,16 +88,25 @@ def _project_block(local, size, world2cam, lens, width, height):
         spread = (_LOG_255 + log_opacity) * f32(2)
         hidden = (spread < f32(0)) | (depth < _NEAR) | (depth > _FAR)
         spread = max(spread, f32(0))
-        local[_X + i] = fx * u + cx
-        local[_Y + i] = fy * v + cy
+        centre_x, centre_y = fx * u + cx, fy * v + cy
+        reach_x, reach_y = math.sqrt(spread * cov_xx), math.sqrt(spread * cov_yy)
+        # Held to the image as floats: NaN and huge values fail the test.
+        left = max(np.ceil(centre_x - reach_x - f32(0.5)), f32(0))
+        right = min(np.floor(centre_x + reach_x - f32(0.5)), last_x)
+        top = max(np.ceil(centre_y - reach_y - f32(0.5)), f32(0))
+        bottom = min(np.floor(centre_y + reach_y - f32(0.5)), last_y)
+        finite = (abs(centre_x) < _HUGE) & (abs(centre_y) < _HUGE) & (reach_x < _HUGE) & (reach_y < _HUGE)
+        seen = finite & (left <= right) & (top <= bottom) & (not hidden)
+        columns = np.int32(left) | (np.int32(right) << _HALF)
+        local[_COLUMNS + i] = bits_float(columns if seen else np.int32(-1))
+        local[_ROWS + i] = bits_float(np.int32(top) | (np.int32(bottom) << _HALF))
+        local[_X + i] = centre_x
+        local[_Y + i] = centre_y
         local[_HALF_A + i] = f32(0.5) * cov_yy * inverse
         local[_FULL_B + i] = -cov_xy * inverse
         local[_HALF_C + i] = f32(0.5) * cov_xx * inverse
         local[_COST + i] = -log_opacity
         local[_DEPTH + i] = depth
-        reach = math.sqrt(spread * cov_xx)
-        local[_REACH_X + i] = f32(-1) if hidden else reach
-        local[_REACH_Y + i] = math.sqrt(spread * cov_yy)
 
 
 @kernel(inline="never")
@@ -107,7 +119,6 @@ def _project_chunk(chunk, start, stop, count, flat, world2cam, lens, width, heig
         for column in range(tiles.shape[2]):
             tiles[chunk, row, column] = 0
     slot = u64(start)
-    last_x, last_y = f32(width - 1), f32(height - 1)
     for block in range(start, stop, BLOCK):
         size = min(BLOCK, stop - block)
         for channel in range(_INPUTS):
@@ -117,21 +128,13 @@ def _project_chunk(chunk, start, stop, count, flat, world2cam, lens, width, heig
         _project_block(local, size, world2cam, lens, width, height)
         for index in range(size):
             i = u64(index)
-            reach_x, reach_y = local[_REACH_X + i], local[_REACH_Y + i]
-            x, y, depth = local[_X + i], local[_Y + i], local[_DEPTH + i]
-            # Pixels whose centres lie within reach, held to the image as floats: NaN and huge values fail the test.
-            left = max(f32(math.ceil(x - reach_x - f32(0.5))), f32(0))
-            right = min(f32(math.floor(x + reach_x - f32(0.5))), last_x)
-            top = max(f32(math.ceil(y - reach_y - f32(0.5))), f32(0))
-            bottom = min(f32(math.floor(y + reach_y - f32(0.5))), last_y)
-            finite = (abs(x) < f32(1e9)) & (abs(y) < f32(1e9)) & (reach_x < f32(1e9)) & (reach_y < f32(1e9))
-            if not (reach_x >= f32(0) and left <= right and top <= bottom and finite):
+            columns, rows = float_bits(local[_COLUMNS + i]), float_bits(local[_ROWS + i])
+            if columns < np.int32(0):
                 continue
-            x0, x1, y0, y1 = np.int32(left), np.int32(right), np.int32(top), np.int32(bottom)
-            columns, rows = np.int32(x0 | (x1 << np.int32(16))), np.int32(y0 | (y1 << np.int32(16)))
+            depth = local[_DEPTH + i]
             o = slot * u64(rec.RECORD_SIZE)
-            records[o + rec.CENTRE_X] = x
-            records[o + rec.CENTRE_Y] = y
+            records[o + rec.CENTRE_X] = local[_X + i]
+            records[o + rec.CENTRE_Y] = local[_Y + i]
             records[o + rec.HALF_A] = local[_HALF_A + i]
             records[o + rec.FULL_B] = local[_FULL_B + i]
             records[o + rec.HALF_C] = local[_HALF_C + i]
@@ -141,17 +144,20 @@ def _project_chunk(chunk, start, stop, count, flat, world2cam, lens, width, heig
             records[o + rec.GREEN] = flat[colour + u64(count)]
             records[o + rec.BLUE] = flat[colour + u64(2 * count)]
             records[o + rec.DEPTH] = depth
-            records[o + rec.BOX_COLUMNS] = bits_float(columns)
-            records[o + rec.BOX_ROWS] = bits_float(rows)
+            records[o + rec.BOX_COLUMNS] = local[_COLUMNS + i]
+            records[o + rec.BOX_ROWS] = local[_ROWS + i]
             records[o + rec.INDEX] = bits_float(np.int32(block + index))
             f = slot * u64(rec.FOOTPRINT_SIZE)
             footprints[f + rec.FOOTPRINT_COLUMNS] = columns
             footprints[f + rec.FOOTPRINT_ROWS] = rows
             footprints[f + rec.FOOTPRINT_DEPTH] = float_bits(depth)
             slot += u64(1)
-            for tile_row in range(y0 >> rec.TILE_HEIGHT_SHIFT, (y1 >> rec.TILE_HEIGHT_SHIFT) + 1):
-                for tile_column in range(x0 >> rec.TILE_WIDTH_SHIFT, (x1 >> rec.TILE_WIDTH_SHIFT) + 1):
-                    tiles[chunk, tile_row, tile_column] += 1
+            first_row, last_row = (rows & _LOW_HALF) >> rec.TILE_HEIGHT_SHIFT, rows >> (_HALF + rec.TILE_HEIGHT_SHIFT)
+            first_column = (columns & _LOW_HALF) >> rec.TILE_WIDTH_SHIFT
+            last_column = columns >> (_HALF + rec.TILE_WIDTH_SHIFT)
+            for tile_row in range(first_row, last_row + 1):
+                for tile_column in range(first_column, last_column + 1):
+                    tiles[u64(chunk), u64(tile_row), u64(tile_column)] += 1
     return np.int64(slot) - start
 
 

@@ -76,7 +76,7 @@ def sort_by_depth(keys, start, stop, spare, bins):
     """Sort keys[start:stop] by depth; equal depths keep the order of the Gaussians.
 
     Least-significant-digit radix sort on the depth bits above the tile's smallest. ``spare`` holds as many keys,
-    ``bins`` is (`SORT_BINS`,) int64.
+    ``bins`` is (`SORT_BINS`,) uint64.
     """
     count = stop - start
     if count < _INSERTION_LIMIT:
@@ -88,13 +88,14 @@ def sort_by_depth(keys, start, stop, spare, bins):
                 j -= 1
             keys[j + 1] = key
         return
-    least = keys[start] >> _DEPTH_SHIFT
+    least = keys[start]
     most = least
     for i in range(start, stop):
-        depth = keys[i] >> _DEPTH_SHIFT
-        least, most = min(least, depth), max(most, depth)
+        key = keys[u64(i)]
+        least, most = min(least, key), max(most, key)
+    least >>= _DEPTH_SHIFT
     significant = 0
-    span = most - least
+    span = (most >> _DEPTH_SHIFT) - least
     while span > u64(0):
         significant += 1
         span >>= u64(1)
@@ -104,23 +105,24 @@ def sort_by_depth(keys, start, stop, spare, bins):
     passes = (significant + digit - 1) // digit
     for turn in range(passes):
         shift = u64(turn * digit)
-        source, target, source_at, target_at = keys, spare, start, 0
+        source, target, source_at, target_at = keys, spare, u64(start), u64(0)
         if turn % 2 == 1:
-            source, target, source_at, target_at = spare, keys, 0, start
+            source, target, source_at, target_at = spare, keys, u64(0), u64(start)
         for b in range(size):
             bins[b] = 0
         for i in range(count):
-            bins[(((source[source_at + i] >> _DEPTH_SHIFT) - least) >> shift) & mask] += 1
-        position = 0
+            bins[(((source[source_at + u64(i)] >> _DEPTH_SHIFT) - least) >> shift) & mask] += 1
+        position = target_at
         for b in range(size):
             held = bins[b]
             bins[b] = position
             position += held
         for i in range(count):
-            key = source[source_at + i]
+            key = source[source_at + u64(i)]
             b = (((key >> _DEPTH_SHIFT) - least) >> shift) & mask
-            target[target_at + bins[b]] = key
-            bins[b] += 1
+            at = bins[b]
+            target[at] = key
+            bins[b] = at + u64(1)
     if passes % 2 == 1:
         for i in range(count):
-            keys[start + i] = spare[i]
+            keys[u64(start + i)] = spare[u64(i)]

@@ -74,6 +74,22 @@ def copy_line(typing_context, source, source_at, target, target_at):
     return types.void(source, types.uint64, target, types.uint64), generate
 
 
+@intrinsic
+def prefetch(typing_context, array, index):
+    """Start loading the cache line of ``array[index]``, a flat array, so that a later read does not wait for it."""
+
+    def generate(context, builder, signature, arguments):
+        data = make_array(signature.args[0])(context, builder, arguments[0]).data
+        pointer = builder.bitcast(builder.gep(data, [arguments[1]]), ir.IntType(8).as_pointer())
+        flag = ir.IntType(32)
+        name = ir.FunctionType(ir.VoidType(), [pointer.type, flag, flag, flag])
+        call = builder.module.declare_intrinsic("llvm.prefetch", [pointer.type], name)
+        builder.call(call, [pointer, flag(0), flag(3), flag(1)])  # a read, to be kept, of data
+        return context.get_dummy_value()
+
+    return types.void(array, types.uint64), generate
+
+
 @inlined()
 def log_positive(x):
     """Natural logarithm of a normal x > 0; absolute error near 1e-6 (the Cephes polynomial)."""
@@ -118,8 +134,13 @@ def sigmoid(x):
 
 @inlined()
 def exponential_of_minus(s):
-    """exp(-s) for s in [0, 6]: a polynomial of degree 5 in s / 8, to the eighth power; relative error 1e-6."""
-    t = s * f32(0.125)
+    """exp(-s) for s in [0, 6]; relative error 1e-6."""
+    return exponential_of_minus_eight(s * f32(0.125))
+
+
+@inlined()
+def exponential_of_minus_eight(t):
+    """exp(-8 t) for t in [0, 0.75]: a polynomial of degree 5 to the eighth power; relative error 1e-6."""
     p = f32(-0.0056939358)
     p = p * t + f32(0.0395127721)
     p = p * t + f32(-0.1658196449)

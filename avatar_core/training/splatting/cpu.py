@@ -103,11 +103,10 @@ def _draw(planar: Floats, world2cam: Floats, lens: Floats, width: int, height: i
     order = np.argsort(-np.diff(starts), kind="stable")
     image = np.empty((height, width, 4), np.float32)
     drawing = _Drawing(planar, world2cam, lens, records, footprints, visible, keys, starts, order, image)
-    longest = drawing.longest_tile
     forward_blend.blend(
         records, keys, starts, order, columns, image, aligned((workers, forward_blend.TILE_BUFFER_SIZE), np.float32),
-        aligned((workers, longest * rec.RECORD_SIZE), np.float32), np.empty((workers, longest), np.uint64),
-        np.empty((workers, SORT_BINS), np.int64), np.zeros(1, np.int64),
+        np.empty((workers, drawing.longest_tile), np.uint64), np.empty((workers, SORT_BINS), np.uint64),
+        np.zeros(1, np.int64),
     )  # fmt: skip
     return drawing
 
