@@ -16,7 +16,7 @@ from avatar_core.lift.canvas import CROP_SIZE, MARGIN_LEFT, MARGIN_TOP, seen_at
 from avatar_core.rendering.jit import kernel
 from avatar_core.rendering.rasterizer import create
 
-ROUNDS = 2
+ROUNDS = 3
 GAIN = 0.8
 LARGEST_CHANGE = 0.12  # of a colour: more would be seen as ringing once the surface moves
 
