@@ -300,14 +300,14 @@ def _rim(
     depth = cv2.distanceTransform((alpha > 0.5).astype(np.uint8), cv2.DIST_L2, 3)
     clean = depth > RIM_INSET * face.eye_distance
     rim = opaque & away & clean & (depth < RIM_BAND * face.eye_distance) & ~face.body
-    hair = rim & (crown | ~_skin_coloured(foreground, face))
+    hair = rim & (crown | ~skin_coloured(foreground, face))
     head = hair if hair.sum() > 0.15 * rim.sum() else rim
     clothes = opaque & clean & face.body & (y > face.landmarks[CHIN, 1] + 0.5 * face.eye_distance)
     chosen = head | clothes
     return chosen if chosen.sum() > 200 else opaque
 
 
-def _skin_coloured(foreground: NDArray[np.float32], face: FacePlacement) -> NDArray[np.bool_]:
+def skin_coloured(foreground: NDArray[np.float32], face: FacePlacement) -> NDArray[np.bool_]:
     """Pixels (S, S) of the face's own colours: ears and temples must not colour the back of the head."""
     samples = foreground[face.mesh.inside]
     middle = median_colour(samples)

@@ -36,7 +36,7 @@ def with_correction(relief: Relief, correction: NDArray[np.float32], bare: tuple
 
     Args:
         correction: (160, 160) inter-ocular distances towards the viewer.
-        bare: share of the head's sides, canonical -x and +x, that no hair hangs over.
+        bare: how far the head's sides, canonical -x and +x, show ears and neck, and no hair over them.
     """
     size = (CANVAS_SIZE, CANVAS_SIZE)
     full = np.float32(relief.face.eye_distance) * cv2.resize(correction, size, interpolation=cv2.INTER_CUBIC)

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from avatar_core.lift.canvas import CANVAS_SIZE, project
 from avatar_core.lift.maps import smoothstep
 from avatar_core.lift.relief import Relief
+from avatar_core.lift.torso import skin_coloured
 from avatar_core.models.encoder.layout import CENTRE, COLUMNS, ROWS, cell_azimuth, locate, rays
 
 PRESENT = 0.4
@@ -22,6 +23,9 @@ stay; cells up to half of `BESIDE` from the template's edge count as its own."""
 BESIDE_NECK, BELOW_EAR = np.linspace(0.85, 1.1, 6), np.linspace(-1.05, -0.5, 8)
 """Canonical |x| and y where a bare neck leaves the background to be seen and hanging hair does not."""
 BARE_FROM, BARE_FULLY = 0.3, 0.6
+EAR_ACROSS, EAR_LEVEL = np.linspace(0.72, 0.92, 6), np.linspace(-0.35, 0.05, 7)
+"""Canonical |x| and y of an ear."""
+EAR_FROM, EAR_FULLY = 0.36, 0.55  # share of skin there
 SHOULDERS = -1.3  # canonical y
 
 
@@ -33,17 +37,36 @@ def above_shoulders() -> NDArray[np.bool_]:
 
 def bare_sides(relief: Relief) -> tuple[float, float]:
     """1 where nothing hangs beside the neck, 0 where hair does: on the sides of canonical -x and +x."""
-    across, level = np.meshgrid(BESIDE_NECK, BELOW_EAR)
-    sides = []
-    for side in (-1.0, 1.0):
-        points = np.stack([side * across, level, np.full_like(across, CENTRE[2])], axis=-1).reshape(-1, 3)
-        place = project(relief.face.to_head.apply(points)).astype(int)
-        inside = ((place[:, :2] >= 0) & (place[:, :2] < CANVAS_SIZE)).all(1)
-        covered = relief.matte.alpha[place[inside, 1], place[inside, 0]]
-        share = 1 - float(covered.mean()) if len(covered) else 1.0
-        sides.append(share)
-    left, right = smoothstep((np.array(sides) - BARE_FROM) / (BARE_FULLY - BARE_FROM))
-    return float(left), float(right)
+    covered = relief.matte.alpha
+    left, right = (1 - _mean_at(covered, relief, side * BESIDE_NECK, BELOW_EAR, 0.0) for side in (-1.0, 1.0))
+    return _ramp(left, BARE_FROM, BARE_FULLY), _ramp(right, BARE_FROM, BARE_FULLY)
+
+
+def bare_ears(relief: Relief) -> tuple[float, float]:
+    """1 where an ear shows, 0 where hair lies over it: on the sides of canonical -x and +x."""
+    skin = skin_coloured(relief.matte.foreground, relief.face) * relief.matte.alpha
+    left, right = (_mean_at(skin, relief, side * EAR_ACROSS, EAR_LEVEL, 0.0) for side in (-1.0, 1.0))
+    return _ramp(left, EAR_FROM, EAR_FULLY), _ramp(right, EAR_FROM, EAR_FULLY)
+
+
+def _mean_at(
+    values: NDArray[np.floating],
+    relief: Relief,
+    across: NDArray[np.floating],
+    level: NDArray[np.floating],
+    outside: float,
+) -> float:
+    """Mean of a canvas map over canonical places in the plane of the ears; ``outside`` where the canvas has none."""
+    x, y = np.meshgrid(across, level)
+    points = np.stack([x, y, np.full_like(x, CENTRE[2])], axis=-1).reshape(-1, 3)
+    place = project(relief.face.to_head.apply(points)).astype(int)
+    inside = ((place[:, :2] >= 0) & (place[:, :2] < CANVAS_SIZE)).all(1)
+    chosen = values[place[inside, 1], place[inside, 0]]
+    return float(chosen.mean()) if len(chosen) else outside
+
+
+def _ramp(value: float, low: float, high: float) -> float:
+    return float(smoothstep(np.array([(value - low) / (high - low)]))[0])
 
 
 def bare_columns(sides: tuple[float, float]) -> NDArray[np.float32]:
