@@ -141,7 +141,11 @@ class TargetMaker:
         (x0, x1), (s0, s1), (o0, o1) = split(state.position), split(state.stretch), split(state.opacity)
         frame0, frame1 = split(state.frame)
         stretch = (s1 - s0).clamp(-MAX_LOG_STRETCH, MAX_LOG_STRETCH)
-        return Target(x1 - x0, stretch, rotation_change(frame1 @ frame0.transpose(-1, -2)), o1 - o0)
+        rotation = rotation_change(frame1 @ frame0.transpose(-1, -2))
+        # Equal rows of one product may round apart, depending on how threads share it; equal expressions do not move.
+        moves = (drivers != sources[:, None]).any(-1).reshape(-1, 1).to(stretch.dtype)
+        each = moves[..., None]
+        return Target((x1 - x0) * each, stretch * each, rotation * each, (o1 - o0) * moves)
 
 
 def _linear(activations: Tensor) -> Tensor:
