@@ -40,7 +40,7 @@ def warm_up(progress: Progress | None = None) -> None:
     from avatar_core.models.descriptor_cpu import compile_kernels as compile_description
 
     first = not kernels_are_cached()
-    verb = "Compiling for this processor (first start only)" if first else "Loading compiled kernels"
+    verb = "Compiling (first start only)" if first else "Loading compiled kernels"
 
     def tell(what: str, fraction: float) -> None:
         if progress is not None:
