@@ -94,11 +94,12 @@ def lift(
     report("surface", 0.6)
     face, matte, registered = relief.face, relief.matte, relief.registered
     behind = hide_body(matte, face)
-    with ThreadPoolExecutor(1) as beside:
+    with ThreadPoolExecutor(2) as beside:
         colouring = beside.submit(body_colour, behind, matte, face)
         refined = None if refiner is None else refiner.refine(relief)
         relief = relief if refined is None else refined.relief
         surfaces, mean = relief.surfaces, face_model.mean
+        hidden = beside.submit(list if refined is None else refined.make_layers)
         height = hidden_height(surfaces, behind, face)
         picture = relief.canvas.image.astype(np.float32) / np.float32(255)
         body = beside.submit(build_body, surfaces, matte, face, registered, behind, height, colouring.result())
@@ -114,7 +115,7 @@ def lift(
             mouth.result(),
             *body.result(),
             back if refined is None else back.take(~refined.replaces(back.u)),
-            *([] if refined is None else refined.layers),
+            *hidden.result(),
         ]
     return _finish(join(layers), relief, report)
 

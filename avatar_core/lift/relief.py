@@ -44,12 +44,12 @@ class Refinement:
 
     Args:
         relief: the corrected relief.
-        layers: further sheets of samples.
+        make_layers: cuts further sheets of samples; may run beside other work.
         replaces: canonical points (N, 3) of the lift's far side -> (N,) bool, which of them ``layers`` stands for.
     """
 
     relief: Relief
-    layers: list[Layer]
+    make_layers: Callable[[], list[Layer]]
     replaces: Callable[[NDArray[np.floating]], NDArray[np.bool_]]
 
 

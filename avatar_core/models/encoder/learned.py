@@ -53,7 +53,7 @@ class LearnedEncoder:
 
     @torch.inference_mode()
     def refine(self, relief: Relief) -> Refinement:
-        """The corrected relief and what the photo hides, as one sheet of samples."""
+        """The corrected relief and, to be cut, what the photo hides as one sheet of samples."""
         guide = build_guide(relief)
         similarity = torch.from_numpy(guide.canonical_to_head).float()[None]
         maps = torch.from_numpy(guide.maps)[None].contiguous(memory_format=torch.channels_last)  # a fifth faster
@@ -61,14 +61,18 @@ class LearnedEncoder:
         sides, ears = bare_sides(relief), bare_ears(relief)
         presence = prediction.presence[0].numpy() * (usable() & above_shoulders()) * bare_columns(sides)
         corrected = with_correction(relief, prediction.correction[0].numpy(), (sides[0] * ears[0], sides[1] * ears[1]))
-        layer = self._sheet(prediction, torch.from_numpy(presence), guide, corrected)
         radius = prediction.radius[0].numpy()
+
+        def make_layers() -> list[Layer]:
+            layer = self._sheet(prediction, torch.from_numpy(presence), guide, corrected)
+            return [layer] if len(layer) else []
 
         def replaces(canonical: NDArray[np.floating]) -> NDArray[np.bool_]:
             return stood_for(canonical, radius, presence)
 
-        return Refinement(corrected, [layer] if len(layer) else [], replaces)
+        return Refinement(corrected, make_layers, replaces)
 
+    @torch.inference_mode()
     def _sheet(self, prediction: Prediction, presence: Tensor, guide: Guide, relief: Relief) -> Layer:
         """The template's samples where it is present."""
         fine = 1 if (relief.matte.alpha > 0.5).sum() > LARGE_PERSON else 2

@@ -52,7 +52,7 @@ def test_a_present_template_takes_the_place_of_the_far_side(prepared: Prepared, 
 
 def test_template_normals_look_outwards(prepared: Prepared, face_model: FaceModel) -> None:
     encoder = LearnedEncoder(everywhere_present(), face_model.mean)
-    (layer,) = encoder.refine(prepared.relief).layers
+    (layer,) = encoder.refine(prepared.relief).make_layers()
     outward = np.cross(layer.across, layer.upward)
     away = layer.position - prepared.relief.face.to_head.apply(np.array([0.0, 0.28, -0.78]))
     crown = layer.u[:, 1] > 0.4
@@ -88,7 +88,7 @@ def test_hanging_hair_stays_where_the_lift_puts_it(prepared: Prepared) -> None:
 
 def test_the_template_is_not_seen_in_the_photos_own_view(prepared: Prepared, face_model: FaceModel) -> None:
     relief = prepared.relief
-    (layer,) = LearnedEncoder(everywhere_present(), face_model.mean).refine(relief).layers
+    (layer,) = LearnedEncoder(everywhere_present(), face_model.mean).refine(relief).make_layers()
     place = project(layer.position)
     inside = ((place[:, :2] >= 0) & (place[:, :2] < CANVAS_SIZE)).all(1)
     column, row = place[inside, 0].astype(int), place[inside, 1].astype(int)
