@@ -13,6 +13,7 @@ import os
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import cast
 
@@ -320,11 +321,13 @@ class AvatarEngine:
             self._refiner,
         )
         report("Binding the motion", 0.75)
-        f, m = self._describe(lifted)
-        to_canonical = np.linalg.inv(lifted.canonical_to_head)
-        canonical = lifted.landmarks @ to_canonical[:3, :3].T + to_canonical[:3, 3]
-        neutral = self._neutral.neutral(canonical)
-        retargeter = Retargeter(self.solver, self.face_model.mean, neutral, canonical)
+        with ThreadPoolExecutor(1) as beside:
+            describing = beside.submit(self._describe, lifted)
+            to_canonical = np.linalg.inv(lifted.canonical_to_head)
+            canonical = lifted.landmarks @ to_canonical[:3, :3].T + to_canonical[:3, 3]
+            neutral = self._neutral.neutral(canonical)
+            retargeter = Retargeter(self.solver, self.face_model.mean, neutral, canonical)
+            f, m = describing.result()
         avatar = Avatar(
             rest=torch.from_numpy(lifted.rest),
             f=f,

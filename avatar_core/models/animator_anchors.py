@@ -119,11 +119,10 @@ def neighbourly_order(positions: NDArray[np.float32], part: NDArray[np.uint8]) -
     """(N,) an order that keeps neighbours together: by part, then along a Morton curve in space.
 
     Args:
-        positions: (N, 3) head space; part: (N,) labels.
+        positions: (3, N) head space; part: (N,) labels.
     """
-    low = positions.min(axis=0)
-    cells = np.minimum((positions - low) * np.float32(1.0 / PIXEL), (1 << _CELL_BITS) - 1).astype(np.int64)
     keys = part.astype(np.int64) << 3 * _CELL_BITS
-    for axis in range(3):
-        keys |= _THIRDS[cells[:, axis]] << axis
+    for axis, along in enumerate(positions):
+        cells = np.minimum((along - along.min()) * np.float32(1.0 / PIXEL), (1 << _CELL_BITS) - 1).astype(np.int64)
+        keys |= _THIRDS[cells] << axis
     return np.argsort(keys, kind="stable")

@@ -102,7 +102,7 @@ class CpuAnimator:
         self.moving = len(moves)
         may_follow = not exact and self.moving >= FEWEST_FOLLOWED
         if may_follow:
-            moves = moves[neighbourly_order(rest[MEAN].T[moves], avatar.part.numpy()[moves])]
+            moves = moves[neighbourly_order(rest[MEAN][:, moves], avatar.part.numpy()[moves])]
         self.order = np.concatenate([moves, np.flatnonzero(share <= 0)])
         self._inputs = self._pack_inputs(avatar, rest, scale, networks, source)
         self._following = self._choose(avatar, source, share[moves]) if may_follow else None

@@ -104,7 +104,7 @@ def test_gaussians_that_have_nothing_in_common_all_go_through_the_networks():
 
 def test_a_neighbourhood_in_disorder_is_evaluated_and_the_others_still_follow():
     avatar, networks = smooth_avatar(8000), lively_networks()
-    wild = neighbourly_order(avatar.rest[MEAN].numpy().T, avatar.part.numpy())[1024:1536]
+    wild = neighbourly_order(avatar.rest[MEAN].numpy(), avatar.part.numpy())[1024:1536]
     avatar.f[wild] = torch.randn(len(wild), 48, generator=torch.manual_seed(0))
     avatar.m[wild] = torch.randn(len(wild), 48, generator=torch.manual_seed(1))
     animator, exact = CpuAnimator(avatar, networks), CpuAnimator(avatar, networks, exact=True)
@@ -148,7 +148,7 @@ def test_the_order_keeps_neighbours_together_and_parts_apart():
     random = np.random.default_rng(0)
     positions = random.uniform(-0.3, 0.3, (20_000, 3)).astype(np.float32) * np.float32([1, 1, 0])
     part = (positions[:, 0] > 0).astype(np.uint8)
-    order = neighbourly_order(positions, part)
+    order = neighbourly_order(positions.T, part)
     np.testing.assert_array_equal(np.sort(order), np.arange(20_000))
     assert (np.diff(part[order].astype(int)) >= 0).all()
     extents = [np.ptp(positions[order[at : at + BLOCK]], axis=0).max() for at in range(0, 20_000, BLOCK)]
