@@ -32,6 +32,9 @@ REACH_UP, REACH_DOWN, REACH_SIDE = 0.15, 0.13, 0.09  # beyond the lid margins, i
 IRIS_OF_EYE_WIDTH = (0.19, 0.29)
 """Iris radius over the width of the opening: an iris is 12 mm across in an opening of 30 mm."""
 SHADOW_SHARE = 0.72  # of the white's brightness: darker pixels beside the iris are lashes or their shadow
+LASH_SHADOW = 0.045  # inter-ocular distances below the upper lid's margin that lashes and their shadow reach
+LIT_IRIS = 0.2  # of its radius above the iris's centre: from there down the lid throws no shadow
+DIM_WHITE = 0.9  # of the white's guessed brightness: below it what is seen of it is taken for shaded
 SHUT_OPENING = 0.13  # height of the opening over its width below which an eye counts as shut
 PUPIL, UNSEEN_IRIS = np.array([0.04, 0.03, 0.03], np.float32), np.array([0.16, 0.10, 0.07], np.float32)
 SMALLEST_OPENING = 25  # pixels of iris and sclera below which the eye counts as shut
@@ -115,7 +118,7 @@ def _eyeball(
     straight = (gaze.T @ direction).T + EYEBALL_CENTRES[side]
     resting = direction.T + EYEBALL_CENTRES[side]
     count = len(points)
-    visible = _sample(opening.astype(np.float32), inner_x, inner_y).reshape(-1)
+    visible = _sample((opening & ~lashes).astype(np.float32), inner_x, inner_y).reshape(-1)
     around = cv2.GaussianBlur(opening.astype(np.float32), (0, 0), max(0.04 * face.eye_distance, 1.0))
     kept = ball | (_sample(around, inner_x, inner_y).reshape(-1) > 0.03)
     layer = Layer(
@@ -179,28 +182,66 @@ def _paint(
         core = np.zeros_like(opening)
     off_iris = np.hypot(window.x - iris[0], window.y - iris[1])
     white = _sclera(patch, core & (off_iris > 1.2 * iris_radius), face, picture)
-    disc = _complete_iris(patch, core & (off_iris <= 1.02 * iris_radius), window, iris, iris_radius, off_iris)
+    in_iris = core & (off_iris <= 1.02 * iris_radius)
+    lit = in_iris & (window.y > iris[1] - LIT_IRIS * iris_radius)
+    expected = np.where(
+        off_iris <= iris_radius, _ring_brightness(patch, lit, off_iris / iris_radius), white.mean(-1)
+    )
+    dark = patch.mean(-1) < SHADOW_SHARE * expected
+    beside = opening & (patch.mean(-1) < SHADOW_SHARE * white.mean(-1)) & (off_iris > 1.25 * iris_radius)
+    lashes = opening if shut else beside | _hanging(opening, dark, LASH_SHADOW * face.eye_distance)
+    disc = _complete_iris(patch, in_iris & ~lashes, window, iris, iris_radius, off_iris)
     blend = np.clip((1.06 * iris_radius - off_iris) / (0.14 * iris_radius) + 0.3, 0, 1)[..., None]
     continued = disc * blend + white * (1 - blend)
-    dark = patch.mean(-1) < SHADOW_SHARE * white.mean(-1)
-    lashes = opening if shut else opening & dark & (off_iris > 1.25 * iris_radius)
     own = core & ~lashes
     share = np.where(own, np.float32(1), cv2.GaussianBlur(own.astype(np.float32), (0, 0), 0.7))
     share = (share * ~lashes)[..., None]
     return np.asarray(patch * share + continued * (1 - share), np.float32), lashes
 
 
+def _hanging(opening: NDArray[np.bool_], dark: NDArray[np.bool_], reach: float) -> NDArray[np.bool_]:
+    """The ``dark`` pixels that hang from the upper lid without a break, ``reach`` pixels at most, and their soft edge:
+    the shadow and the lashes in front of the eye."""
+    above = np.zeros_like(opening)
+    depth = np.cumsum(opening, axis=0)
+    above[0], above[1:] = opening[0], opening[1:] & ~opening[:-1]
+    hangs = above & dark
+    for row in range(1, len(opening)):
+        hangs[row] |= hangs[row - 1] & dark[row] & opening[row]
+    hangs &= depth <= reach
+    hangs[1:] |= hangs[:-1] & opening[1:]
+    return hangs
+
+
+def _ring_brightness(
+    patch: NDArray[np.float32], seen: NDArray[np.bool_], radius: NDArray[np.floating]
+) -> NDArray[np.float64]:
+    """What a pixel at its ``radius`` (h, w; the iris ends at 1) should have, by the ``seen`` ones of that radius."""
+    brightness = patch.mean(-1)
+    ring = np.clip((radius * 6).astype(int), 0, 6)
+    levels = np.zeros(7)
+    for index in range(7):
+        members = seen & (ring == index)
+        if members.sum() > 2:
+            levels[index] = np.median(brightness[members])
+    return levels[ring]
+
+
 def _sclera(
     patch: NDArray[np.float32], seen: NDArray[np.bool_], face: FacePlacement, picture: NDArray[np.float32]
 ) -> NDArray[np.float32]:
-    """The white of the eye everywhere: the brighter half of what is seen of it, or a guess from the skin."""
+    """The white of the eye everywhere: the brighter half of what is seen of it; where that is little or dim, lids
+    throw their shadow on it, and a guess from the skin's brightness counts as well."""
+    skin = np.median(picture[face.mesh.inside], axis=0)
+    guess = np.clip(0.85 * (0.4 * skin + 0.6 * skin.mean()) + 0.12, 0, 1).astype(np.float32)
     if seen.sum() <= 8:
-        skin = np.median(picture[face.mesh.inside], axis=0)
-        return np.broadcast_to(np.clip(0.85 * skin + 0.12, 0, 1), patch.shape).astype(np.float32)
+        return np.broadcast_to(guess, patch.shape).astype(np.float32)
     brightness = patch.mean(-1)
     bright = seen & (brightness >= np.percentile(brightness[seen], 50))
     softened = np.asarray(cv2.GaussianBlur(patch, (0, 0), 0.5), np.float32)
-    return push_pull(softened, bright.astype(np.float32))
+    found = push_pull(softened, bright.astype(np.float32))
+    share = np.clip(found.mean(-1, keepdims=True) / (DIM_WHITE * guess.mean()), 0, 1) ** 2
+    return np.asarray(found * share + guess * (1 - share), np.float32)
 
 
 def _complete_iris(
