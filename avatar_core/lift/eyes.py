@@ -20,6 +20,7 @@ from avatar_core.lift.fill import push_pull
 from avatar_core.lift.layer import Layer
 from avatar_core.lift.mesh import polygon_mask
 from avatar_core.lift.pose import FacePlacement
+from avatar_core.lift.stretch import FAINT_LASH
 from avatar_core.models.anatomy import EYEBALL_CENTRES, EYEBALL_RADIUS, gaze_rotation
 from avatar_core.tracking.measures import eye_opening
 from avatar_core.tracking.topology import LEFT_EYE_RING, LEFT_IRIS, RIGHT_EYE_RING, RIGHT_IRIS
@@ -33,6 +34,8 @@ IRIS_OF_EYE_WIDTH = (0.19, 0.29)
 """Iris radius over the width of the opening: an iris is 12 mm across in an opening of 30 mm."""
 SHADOW_SHARE = 0.72  # of the white's brightness: darker pixels beside the iris are lashes or their shadow
 LASH_SHADOW = 0.045  # inter-ocular distances below the upper lid's margin that lashes and their shadow reach
+RIM_SHARE = 0.9  # of the eye's brightness: darker pixels on the opening's edge are the lid's
+LASH_BRIGHTNESS = 0.25  # of what they hide
 LIT_IRIS = 0.2  # of its radius above the iris's centre: from there down the lid throws no shadow
 DIM_WHITE = 0.9  # of the white's guessed brightness: below it what is seen of it is taken for shaded
 SHUT_OPENING = 0.13  # height of the opening over its width below which an eye counts as shut
@@ -53,24 +56,32 @@ class _Window:
     y: NDArray[np.float32]
 
 
+@dataclass(frozen=True)
+class OverEye:
+    """Lashes and their shadow inside the eyes' openings: coverage (S, S) in [0, 1] and colour (S, S, 3)."""
+
+    coverage: NDArray[np.float32]
+    colour: NDArray[np.float32]
+
+
 def build_eyes(
     picture: NDArray[np.float32], skin_height: NDArray[np.float32], face: FacePlacement, mean: NDArray[np.floating]
-) -> tuple[list[Layer], NDArray[np.bool_]]:
-    """Both eyeballs, and the pixels (S, S) of the openings that belong to the lashes: the lids must carry those.
+) -> tuple[list[Layer], OverEye]:
+    """Both eyeballs, and what lies over them in the openings: the lids must carry that.
 
     Args:
         picture: (S, S, 3) the photo in [0, 1].
         skin_height: (S, S) canvas pixels.
         mean: (478, 3) the mean face.
     """
-    over_eye = np.zeros(picture.shape[:2], bool)
+    over_eye = OverEye(np.zeros(picture.shape[:2], np.float32), picture.copy())
     layers = [_eyeball(side, picture, skin_height, face, np.asarray(mean), over_eye) for side in (0, 1)]
     return layers, over_eye
 
 
 def _eyeball(
     side: int, picture: NDArray[np.float32], skin_height: NDArray[np.float32], face: FacePlacement,
-    mean: NDArray[np.floating], over_eye: NDArray[np.bool_],
+    mean: NDArray[np.floating], over_eye: OverEye,
 ) -> Layer:  # fmt: skip
     ring, iris_index, part_name = _SIDES[side]
     outline = face.landmarks[list(ring), :2]
@@ -88,7 +99,10 @@ def _eyeball(
     iris_radius = float(np.clip(rim, IRIS_OF_EYE_WIDTH[0] * width, IRIS_OF_EYE_WIDTH[1] * width))
     patch = picture[window.rows, window.columns]
     colours, lashes = _paint(patch, opening, window, iris, iris_radius, face, picture, shut)
-    over_eye[window.rows, window.columns] |= lashes
+    coverage = np.where(lashes, 1.0 if shut else _coverage(patch, colours), 0).astype(np.float32)
+    free = (patch - (1 - coverage[..., None]) * colours) / np.maximum(coverage[..., None], FAINT_LASH)
+    over_eye.coverage[window.rows, window.columns] += coverage
+    over_eye.colour[window.rows, window.columns] = np.where(lashes[..., None], np.clip(free, 0, 1), patch)
 
     radius = EYEBALL_RADIUS * face.eye_distance
     skin = skin_height[window.rows, window.columns]
@@ -118,7 +132,8 @@ def _eyeball(
     straight = (gaze.T @ direction).T + EYEBALL_CENTRES[side]
     resting = direction.T + EYEBALL_CENTRES[side]
     count = len(points)
-    visible = _sample((opening & ~lashes).astype(np.float32), inner_x, inner_y).reshape(-1)
+    shown = cv2.erode(opening.astype(np.uint8), np.ones((3, 3), np.uint8)) * ~lashes
+    visible = _sample(shown.astype(np.float32), inner_x, inner_y).reshape(-1)
     around = cv2.GaussianBlur(opening.astype(np.float32), (0, 0), max(0.04 * face.eye_distance, 1.0))
     kept = ball | (_sample(around, inner_x, inner_y).reshape(-1) > 0.03)
     layer = Layer(
@@ -195,8 +210,15 @@ def _paint(
     continued = disc * blend + white * (1 - blend)
     own = core & ~lashes
     share = np.where(own, np.float32(1), cv2.GaussianBlur(own.astype(np.float32), (0, 0), 0.7))
-    share = (share * ~lashes)[..., None]
+    rim = opening & ~core & (patch.mean(-1) < RIM_SHARE * continued.mean(-1))
+    share = (share * ~(lashes | rim))[..., None]
     return np.asarray(patch * share + continued * (1 - share), np.float32), lashes
+
+
+def _coverage(patch: NDArray[np.float32], behind: NDArray[np.float32]) -> NDArray[np.float32]:
+    """How much (h, w) of ``behind`` lashes must hide that the picture is as dark as ``patch``."""
+    missing = 1 - patch.mean(-1) / np.maximum(behind.mean(-1), 1e-3)
+    return np.asarray(np.clip(missing / (1 - LASH_BRIGHTNESS), 0, 1), np.float32)
 
 
 def _hanging(opening: NDArray[np.bool_], dark: NDArray[np.bool_], reach: float) -> NDArray[np.bool_]:
@@ -209,6 +231,7 @@ def _hanging(opening: NDArray[np.bool_], dark: NDArray[np.bool_], reach: float) 
     for row in range(1, len(opening)):
         hangs[row] |= hangs[row - 1] & dark[row] & opening[row]
     hangs &= depth <= reach
+    hangs = (cv2.blur(hangs.astype(np.float32), (5, 1)) > 0.5) & opening
     hangs[1:] |= hangs[:-1] & opening[1:]
     return hangs
 

@@ -34,7 +34,7 @@ LIP_CORNER = 0.06  # canonical units from a mouth corner within which the cleara
 LASH_REACH = 0.045  # inter-ocular distances above the margin where dark pixels are lashes
 LID_SKIN_FROM, LID_SKIN_TO = 0.035, 0.17  # where the lid's own colour is looked for
 LASH_DARKNESS = 0.22  # share of the lid's brightness that a lash lacks
-LASH_LIFT = 0.8  # pixels that the lashes lie above the lid
+FAINT_LASH = 0.05  # coverage below which there is no lash
 
 _RINGS = (RIGHT_EYE_RING, LEFT_EYE_RING)
 
@@ -167,30 +167,31 @@ def without_lashes(maps: SkinMaps, face: FacePlacement) -> tuple[NDArray[np.floa
 
 def lash_layer(
     maps: SkinMaps,
-    picture: NDArray[np.float32],
-    lashes: NDArray[np.bool_],
+    colour: NDArray[np.float32],
+    coverage: NDArray[np.float32],
+    lift: float,
     face: FacePlacement,
     mean: NDArray[np.floating],
 ) -> list[Layer]:
-    """The lashes as they are in the photo, bound to the lid's margin; empty when none stand out.
+    """Lashes as a sheet bound to the lid's margin; empty when none stand out.
 
     Args:
-        picture: (S, S, 3) the photo in [0, 1].
-        lashes: (S, S) pixels of lids and openings that show lashes or their shadow.
+        colour: (S, S, 3) and coverage: (S, S) of lashes and their shadow on lids or in openings.
+        lift: pixels that the sheet lies above the skin.
     """
-    opening = face.eyes.any(0)
+    lashes = coverage > FAINT_LASH
     if not lashes.any():
         return []
-    u = _margin_u(maps.u, opening, lashes)
+    u = _margin_u(maps.u, face.eyes.any(0), lashes)
     lifted = maps.points[lashes]
-    lifted[:, 2] += np.float32(LASH_LIFT * UNITS_PER_PIXEL)
+    lifted[:, 2] += np.float32(lift * UNITS_PER_PIXEL)
     return [
         Layer(
             position=lifted,
             across=maps.across[lashes],
             upward=maps.upward[lashes],
-            colour=picture[lashes],
-            coverage=np.ones(len(u), np.float32),
+            colour=colour[lashes],
+            coverage=coverage[lashes],
             u=u,
             part=head_part(u, np.zeros(len(u), np.float32), mean),
             neck_weight=np.ones(len(u), np.float32),
