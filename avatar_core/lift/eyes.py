@@ -8,16 +8,16 @@ region of u in every photo, whatever it looks at.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from avatar_core.avatar import PART_NAMES
-from avatar_core.lift.canvas import project, unproject
+from avatar_core.lift.canvas import UNITS_PER_PIXEL, project, unproject
 from avatar_core.lift.fill import push_pull
-from avatar_core.lift.layer import Layer
+from avatar_core.lift.layer import Layer, join
 from avatar_core.lift.mesh import polygon_mask
 from avatar_core.lift.pose import FacePlacement
 from avatar_core.lift.stretch import FAINT_LASH
@@ -28,6 +28,8 @@ from avatar_core.tracking.topology import LEFT_EYE_RING, LEFT_IRIS, RIGHT_EYE_RI
 LID_CLEARANCE = 0.014  # inter-ocular distances between the eyeball and the lids over it
 BALL_SHARE = 0.86  # of the radius: beyond it the sphere turns away so steeply that the socket takes over
 SOCKET_SLOPE = 1.0
+UNCOVERED = 0.4  # of the radius: from there outwards the border of an eyeball turned by 0.5 uncovers the socket
+BEHIND_BALL = 2.0  # pixels that the socket lies behind the eyeball there
 SAMPLE_STEP = 0.5  # pixels
 REACH_UP, REACH_DOWN, REACH_SIDE = 0.15, 0.13, 0.09  # beyond the lid margins, inter-ocular distances
 IRIS_OF_EYE_WIDTH = (0.19, 0.29)
@@ -98,7 +100,7 @@ def _eyeball(
     rim = np.linalg.norm(face.landmarks[iris_index + 1 : iris_index + 5, :2] - iris, axis=1).mean()
     iris_radius = float(np.clip(rim, IRIS_OF_EYE_WIDTH[0] * width, IRIS_OF_EYE_WIDTH[1] * width))
     patch = picture[window.rows, window.columns]
-    colours, lashes = _paint(patch, opening, window, iris, iris_radius, face, picture, shut)
+    colours, sclera, lashes = _paint(patch, opening, window, iris, iris_radius, face, picture, shut)
     coverage = np.where(lashes, 1.0 if shut else _coverage(patch, colours), 0).astype(np.float32)
     free = (patch - (1 - coverage[..., None]) * colours) / np.maximum(coverage[..., None], FAINT_LASH)
     over_eye.coverage[window.rows, window.columns] += coverage
@@ -117,7 +119,7 @@ def _eyeball(
     height = _ball_height(grid_x, grid_y, middle, radius)
     height = np.minimum(height, _sample(skin, inner_x, inner_y) - 0.5 * LID_CLEARANCE * face.eye_distance)
     position = unproject(grid_x, grid_y, height)
-    colour = _sample(colours, inner_x, inner_y)
+    colour, white = _sample(colours, inner_x, inner_y), _sample(sclera, inner_x, inner_y)
     off_axis = np.hypot(grid_x - middle[0], grid_y - middle[1])
     ball = (off_axis < BALL_SHARE * radius).reshape(-1)
     across, upward = np.gradient(position, axis=1), -np.gradient(position, axis=0)
@@ -148,7 +150,31 @@ def _eyeball(
         expression_weight=np.ones(count, np.float32),
         seen=visible > 0.5,
     )
-    return layer.take(kept)
+    hidden = ball & (off_axis.reshape(-1) > UNCOVERED * radius) & kept & _every_second(grid_x.shape)
+    return join([layer.take(kept), _socket_behind(layer.take(hidden), white.reshape(-1, 3)[hidden], resting[hidden])])
+
+
+def _every_second(shape: tuple[int, ...]) -> NDArray[np.bool_]:
+    chosen = np.zeros(shape, bool)
+    chosen[::2, ::2] = True
+    return chosen.reshape(-1)
+
+
+def _socket_behind(ball: Layer, white: NDArray[np.float32], u: NDArray[np.floating]) -> Layer:
+    """The socket goes on behind every second sample of the eyeball's border, which a turned eyeball uncovers."""
+    position = ball.position.copy()
+    position[:, 2] -= np.float32(BEHIND_BALL * UNITS_PER_PIXEL)
+    return replace(
+        ball,
+        position=position,
+        across=2 * ball.across,
+        upward=2 * ball.upward,
+        colour=white,
+        u=u.astype(np.float32),
+        part=np.full(len(ball), _EYE_SOCKET, np.uint8),
+        seen=np.zeros(len(ball), bool),
+    )
+
 
 
 def _window(outline: NDArray[np.floating], unit: float, size: int) -> _Window:
@@ -185,8 +211,9 @@ def _sample(values: NDArray[np.float32], x: NDArray[np.float32], y: NDArray[np.f
 def _paint(
     patch: NDArray[np.float32], opening: NDArray[np.bool_], window: _Window, iris: NDArray[np.floating],
     iris_radius: float, face: FacePlacement, picture: NDArray[np.float32], shut: bool,
-) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:  # fmt: skip
-    """Eyeball colours (h, w, 3): the photo's where the eye shows, continued under lids and lashes; and the lashes.
+) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.bool_]]:  # fmt: skip
+    """Eyeball colours (h, w, 3), the photo's where the eye shows, continued under lids and lashes; those of its white
+    alone; and the lashes.
 
     Of a shut eye the photo shows lashes only: its eyeball is made up.
     """
@@ -212,7 +239,7 @@ def _paint(
     share = np.where(own, np.float32(1), cv2.GaussianBlur(own.astype(np.float32), (0, 0), 0.7))
     rim = opening & ~core & (patch.mean(-1) < RIM_SHARE * continued.mean(-1))
     share = (share * ~(lashes | rim))[..., None]
-    return np.asarray(patch * share + continued * (1 - share), np.float32), lashes
+    return np.asarray(patch * share + continued * (1 - share), np.float32), white, lashes
 
 
 def _coverage(patch: NDArray[np.float32], behind: NDArray[np.float32]) -> NDArray[np.float32]:
