@@ -29,7 +29,7 @@ LID_CLEARANCE = 0.014  # inter-ocular distances between the eyeball and the lids
 BALL_SHARE = 0.86  # of the radius: beyond it the sphere turns away so steeply that the socket takes over
 SOCKET_SLOPE = 1.0
 UNCOVERED = 0.4  # of the radius: from there outwards the border of an eyeball turned by 0.5 uncovers the socket
-BEHIND_BALL = 2.0  # pixels that the socket lies behind the eyeball there
+BEHIND_BALL = 0.05  # inter-ocular distances that the socket lies behind the eyeball there, at most
 SAMPLE_STEP = 0.5  # pixels
 REACH_UP, REACH_DOWN, REACH_SIDE = 0.15, 0.13, 0.09  # beyond the lid margins, inter-ocular distances
 IRIS_OF_EYE_WIDTH = (0.19, 0.29)
@@ -151,7 +151,10 @@ def _eyeball(
         seen=visible > 0.5,
     )
     hidden = ball & (off_axis.reshape(-1) > UNCOVERED * radius) & kept & _every_second(grid_x.shape)
-    return join([layer.take(kept), _socket_behind(layer.take(hidden), white.reshape(-1, 3)[hidden], resting[hidden])])
+    inset = BALL_SHARE * radius - off_axis.reshape(-1)[hidden]
+    deeper = np.minimum(inset, BEHIND_BALL * face.eye_distance)
+    socket = _socket_behind(layer.take(hidden), deeper, white.reshape(-1, 3)[hidden], resting[hidden])
+    return join([layer.take(kept), socket])
 
 
 def _every_second(shape: tuple[int, ...]) -> NDArray[np.bool_]:
@@ -160,10 +163,13 @@ def _every_second(shape: tuple[int, ...]) -> NDArray[np.bool_]:
     return chosen.reshape(-1)
 
 
-def _socket_behind(ball: Layer, white: NDArray[np.float32], u: NDArray[np.floating]) -> Layer:
-    """The socket goes on behind every second sample of the eyeball's border, which a turned eyeball uncovers."""
+def _socket_behind(
+    ball: Layer, deeper: NDArray[np.floating], white: NDArray[np.float32], u: NDArray[np.floating]
+) -> Layer:
+    """The socket goes on behind the samples (N) of the eyeball's border, which a turned eyeball uncovers; ``deeper``
+    (N,) by so many pixels, ``white`` (N, 3), at ``u`` (N, 3)."""
     position = ball.position.copy()
-    position[:, 2] -= np.float32(BEHIND_BALL * UNITS_PER_PIXEL)
+    position[:, 2] -= (deeper * UNITS_PER_PIXEL).astype(np.float32)
     return replace(
         ball,
         position=position,
