@@ -8,18 +8,19 @@ region of u in every photo, whatever it looks at.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from avatar_core.avatar import PART_NAMES
-from avatar_core.lift.canvas import project, unproject
+from avatar_core.lift.canvas import UNITS_PER_PIXEL, project, unproject
 from avatar_core.lift.fill import push_pull
-from avatar_core.lift.layer import Layer
+from avatar_core.lift.layer import Layer, join
 from avatar_core.lift.mesh import polygon_mask
 from avatar_core.lift.pose import FacePlacement
+from avatar_core.lift.stretch import FAINT_LASH
 from avatar_core.models.anatomy import EYEBALL_CENTRES, EYEBALL_RADIUS, gaze_rotation
 from avatar_core.tracking.measures import eye_opening
 from avatar_core.tracking.topology import LEFT_EYE_RING, LEFT_IRIS, RIGHT_EYE_RING, RIGHT_IRIS
@@ -27,11 +28,18 @@ from avatar_core.tracking.topology import LEFT_EYE_RING, LEFT_IRIS, RIGHT_EYE_RI
 LID_CLEARANCE = 0.014  # inter-ocular distances between the eyeball and the lids over it
 BALL_SHARE = 0.86  # of the radius: beyond it the sphere turns away so steeply that the socket takes over
 SOCKET_SLOPE = 1.0
+UNCOVERED = 0.4  # of the radius: from there outwards the border of an eyeball turned by 0.5 uncovers the socket
+BEHIND_BALL = 0.05  # inter-ocular distances that the socket lies behind the eyeball there, at most
 SAMPLE_STEP = 0.5  # pixels
 REACH_UP, REACH_DOWN, REACH_SIDE = 0.15, 0.13, 0.09  # beyond the lid margins, inter-ocular distances
 IRIS_OF_EYE_WIDTH = (0.19, 0.29)
 """Iris radius over the width of the opening: an iris is 12 mm across in an opening of 30 mm."""
 SHADOW_SHARE = 0.72  # of the white's brightness: darker pixels beside the iris are lashes or their shadow
+LASH_SHADOW = 0.045  # inter-ocular distances below the upper lid's margin that lashes and their shadow reach
+RIM_SHARE = 0.9  # of the eye's brightness: darker pixels on the opening's edge are the lid's
+LASH_BRIGHTNESS = 0.25  # of what they hide
+LIT_IRIS = 0.2  # of its radius above the iris's centre: from there down the lid throws no shadow
+DIM_WHITE = 0.9  # of the white's guessed brightness: below it what is seen of it is taken for shaded
 SHUT_OPENING = 0.13  # height of the opening over its width below which an eye counts as shut
 PUPIL, UNSEEN_IRIS = np.array([0.04, 0.03, 0.03], np.float32), np.array([0.16, 0.10, 0.07], np.float32)
 SMALLEST_OPENING = 25  # pixels of iris and sclera below which the eye counts as shut
@@ -50,24 +58,32 @@ class _Window:
     y: NDArray[np.float32]
 
 
+@dataclass(frozen=True)
+class OverEye:
+    """Lashes and their shadow inside the eyes' openings: coverage (S, S) in [0, 1] and colour (S, S, 3)."""
+
+    coverage: NDArray[np.float32]
+    colour: NDArray[np.float32]
+
+
 def build_eyes(
     picture: NDArray[np.float32], skin_height: NDArray[np.float32], face: FacePlacement, mean: NDArray[np.floating]
-) -> tuple[list[Layer], NDArray[np.bool_]]:
-    """Both eyeballs, and the pixels (S, S) of the openings that belong to the lashes: the lids must carry those.
+) -> tuple[list[Layer], OverEye]:
+    """Both eyeballs, and what lies over them in the openings: the lids must carry that.
 
     Args:
         picture: (S, S, 3) the photo in [0, 1].
         skin_height: (S, S) canvas pixels.
         mean: (478, 3) the mean face.
     """
-    over_eye = np.zeros(picture.shape[:2], bool)
+    over_eye = OverEye(np.zeros(picture.shape[:2], np.float32), picture.copy())
     layers = [_eyeball(side, picture, skin_height, face, np.asarray(mean), over_eye) for side in (0, 1)]
     return layers, over_eye
 
 
 def _eyeball(
     side: int, picture: NDArray[np.float32], skin_height: NDArray[np.float32], face: FacePlacement,
-    mean: NDArray[np.floating], over_eye: NDArray[np.bool_],
+    mean: NDArray[np.floating], over_eye: OverEye,
 ) -> Layer:  # fmt: skip
     ring, iris_index, part_name = _SIDES[side]
     outline = face.landmarks[list(ring), :2]
@@ -84,8 +100,11 @@ def _eyeball(
     rim = np.linalg.norm(face.landmarks[iris_index + 1 : iris_index + 5, :2] - iris, axis=1).mean()
     iris_radius = float(np.clip(rim, IRIS_OF_EYE_WIDTH[0] * width, IRIS_OF_EYE_WIDTH[1] * width))
     patch = picture[window.rows, window.columns]
-    colours, lashes = _paint(patch, opening, window, iris, iris_radius, face, picture, shut)
-    over_eye[window.rows, window.columns] |= lashes
+    colours, sclera, lashes = _paint(patch, opening, window, iris, iris_radius, face, picture, shut)
+    coverage = np.where(lashes, 1.0 if shut else _coverage(patch, colours), 0).astype(np.float32)
+    free = (patch - (1 - coverage[..., None]) * colours) / np.maximum(coverage[..., None], FAINT_LASH)
+    over_eye.coverage[window.rows, window.columns] += coverage
+    over_eye.colour[window.rows, window.columns] = np.where(lashes[..., None], np.clip(free, 0, 1), patch)
 
     radius = EYEBALL_RADIUS * face.eye_distance
     skin = skin_height[window.rows, window.columns]
@@ -100,7 +119,7 @@ def _eyeball(
     height = _ball_height(grid_x, grid_y, middle, radius)
     height = np.minimum(height, _sample(skin, inner_x, inner_y) - 0.5 * LID_CLEARANCE * face.eye_distance)
     position = unproject(grid_x, grid_y, height)
-    colour = _sample(colours, inner_x, inner_y)
+    colour, white = _sample(colours, inner_x, inner_y), _sample(sclera, inner_x, inner_y)
     off_axis = np.hypot(grid_x - middle[0], grid_y - middle[1])
     ball = (off_axis < BALL_SHARE * radius).reshape(-1)
     across, upward = np.gradient(position, axis=1), -np.gradient(position, axis=0)
@@ -115,7 +134,8 @@ def _eyeball(
     straight = (gaze.T @ direction).T + EYEBALL_CENTRES[side]
     resting = direction.T + EYEBALL_CENTRES[side]
     count = len(points)
-    visible = _sample(opening.astype(np.float32), inner_x, inner_y).reshape(-1)
+    shown = cv2.erode(opening.astype(np.uint8), np.ones((3, 3), np.uint8)) * ~lashes
+    visible = _sample(shown.astype(np.float32), inner_x, inner_y).reshape(-1)
     around = cv2.GaussianBlur(opening.astype(np.float32), (0, 0), max(0.04 * face.eye_distance, 1.0))
     kept = ball | (_sample(around, inner_x, inner_y).reshape(-1) > 0.03)
     layer = Layer(
@@ -130,7 +150,37 @@ def _eyeball(
         expression_weight=np.ones(count, np.float32),
         seen=visible > 0.5,
     )
-    return layer.take(kept)
+    hidden = ball & (off_axis.reshape(-1) > UNCOVERED * radius) & kept & _every_second(grid_x.shape)
+    inset = BALL_SHARE * radius - off_axis.reshape(-1)[hidden]
+    deeper = np.minimum(inset, BEHIND_BALL * face.eye_distance)
+    socket = _socket_behind(layer.take(hidden), deeper, white.reshape(-1, 3)[hidden], resting[hidden])
+    return join([layer.take(kept), socket])
+
+
+def _every_second(shape: tuple[int, ...]) -> NDArray[np.bool_]:
+    chosen = np.zeros(shape, bool)
+    chosen[::2, ::2] = True
+    return chosen.reshape(-1)
+
+
+def _socket_behind(
+    ball: Layer, deeper: NDArray[np.floating], white: NDArray[np.float32], u: NDArray[np.floating]
+) -> Layer:
+    """The socket goes on behind the samples (N) of the eyeball's border, which a turned eyeball uncovers; ``deeper``
+    (N,) by so many pixels, ``white`` (N, 3), at ``u`` (N, 3)."""
+    position = ball.position.copy()
+    position[:, 2] -= (deeper * UNITS_PER_PIXEL).astype(np.float32)
+    return replace(
+        ball,
+        position=position,
+        across=2 * ball.across,
+        upward=2 * ball.upward,
+        colour=white,
+        u=u.astype(np.float32),
+        part=np.full(len(ball), _EYE_SOCKET, np.uint8),
+        seen=np.zeros(len(ball), bool),
+    )
+
 
 
 def _window(outline: NDArray[np.floating], unit: float, size: int) -> _Window:
@@ -167,8 +217,9 @@ def _sample(values: NDArray[np.float32], x: NDArray[np.float32], y: NDArray[np.f
 def _paint(
     patch: NDArray[np.float32], opening: NDArray[np.bool_], window: _Window, iris: NDArray[np.floating],
     iris_radius: float, face: FacePlacement, picture: NDArray[np.float32], shut: bool,
-) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:  # fmt: skip
-    """Eyeball colours (h, w, 3): the photo's where the eye shows, continued under lids and lashes; and the lashes.
+) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.bool_]]:  # fmt: skip
+    """Eyeball colours (h, w, 3), the photo's where the eye shows, continued under lids and lashes; those of its white
+    alone; and the lashes.
 
     Of a shut eye the photo shows lashes only: its eyeball is made up.
     """
@@ -179,28 +230,74 @@ def _paint(
         core = np.zeros_like(opening)
     off_iris = np.hypot(window.x - iris[0], window.y - iris[1])
     white = _sclera(patch, core & (off_iris > 1.2 * iris_radius), face, picture)
-    disc = _complete_iris(patch, core & (off_iris <= 1.02 * iris_radius), window, iris, iris_radius, off_iris)
+    in_iris = core & (off_iris <= 1.02 * iris_radius)
+    lit = in_iris & (window.y > iris[1] - LIT_IRIS * iris_radius)
+    expected = np.where(
+        off_iris <= iris_radius, _ring_brightness(patch, lit, off_iris / iris_radius), white.mean(-1)
+    )
+    dark = patch.mean(-1) < SHADOW_SHARE * expected
+    beside = opening & (patch.mean(-1) < SHADOW_SHARE * white.mean(-1)) & (off_iris > 1.25 * iris_radius)
+    lashes = opening if shut else beside | _hanging(opening, dark, LASH_SHADOW * face.eye_distance)
+    disc = _complete_iris(patch, in_iris & ~lashes, window, iris, iris_radius, off_iris)
     blend = np.clip((1.06 * iris_radius - off_iris) / (0.14 * iris_radius) + 0.3, 0, 1)[..., None]
     continued = disc * blend + white * (1 - blend)
-    dark = patch.mean(-1) < SHADOW_SHARE * white.mean(-1)
-    lashes = opening if shut else opening & dark & (off_iris > 1.25 * iris_radius)
     own = core & ~lashes
     share = np.where(own, np.float32(1), cv2.GaussianBlur(own.astype(np.float32), (0, 0), 0.7))
-    share = (share * ~lashes)[..., None]
-    return np.asarray(patch * share + continued * (1 - share), np.float32), lashes
+    rim = opening & ~core & (patch.mean(-1) < RIM_SHARE * continued.mean(-1))
+    share = (share * ~(lashes | rim))[..., None]
+    return np.asarray(patch * share + continued * (1 - share), np.float32), white, lashes
+
+
+def _coverage(patch: NDArray[np.float32], behind: NDArray[np.float32]) -> NDArray[np.float32]:
+    """How much (h, w) of ``behind`` lashes must hide that the picture is as dark as ``patch``."""
+    missing = 1 - patch.mean(-1) / np.maximum(behind.mean(-1), 1e-3)
+    return np.asarray(np.clip(missing / (1 - LASH_BRIGHTNESS), 0, 1), np.float32)
+
+
+def _hanging(opening: NDArray[np.bool_], dark: NDArray[np.bool_], reach: float) -> NDArray[np.bool_]:
+    """The ``dark`` pixels that hang from the upper lid without a break, ``reach`` pixels at most, and their soft edge:
+    the shadow and the lashes in front of the eye."""
+    above = np.zeros_like(opening)
+    depth = np.cumsum(opening, axis=0)
+    above[0], above[1:] = opening[0], opening[1:] & ~opening[:-1]
+    hangs = above & dark
+    for row in range(1, len(opening)):
+        hangs[row] |= hangs[row - 1] & dark[row] & opening[row]
+    hangs &= depth <= reach
+    hangs = (cv2.blur(hangs.astype(np.float32), (5, 1)) > 0.5) & opening
+    hangs[1:] |= hangs[:-1] & opening[1:]
+    return hangs
+
+
+def _ring_brightness(
+    patch: NDArray[np.float32], seen: NDArray[np.bool_], radius: NDArray[np.floating]
+) -> NDArray[np.float64]:
+    """What a pixel at its ``radius`` (h, w; the iris ends at 1) should have, by the ``seen`` ones of that radius."""
+    brightness = patch.mean(-1)
+    ring = np.clip((radius * 6).astype(int), 0, 6)
+    levels = np.zeros(7)
+    for index in range(7):
+        members = seen & (ring == index)
+        if members.sum() > 2:
+            levels[index] = np.median(brightness[members])
+    return levels[ring]
 
 
 def _sclera(
     patch: NDArray[np.float32], seen: NDArray[np.bool_], face: FacePlacement, picture: NDArray[np.float32]
 ) -> NDArray[np.float32]:
-    """The white of the eye everywhere: the brighter half of what is seen of it, or a guess from the skin."""
+    """The white of the eye everywhere: the brighter half of what is seen of it; where that is little or dim, lids
+    throw their shadow on it, and a guess from the skin's brightness counts as well."""
+    skin = np.median(picture[face.mesh.inside], axis=0)
+    guess = np.clip(0.85 * (0.4 * skin + 0.6 * skin.mean()) + 0.12, 0, 1).astype(np.float32)
     if seen.sum() <= 8:
-        skin = np.median(picture[face.mesh.inside], axis=0)
-        return np.broadcast_to(np.clip(0.85 * skin + 0.12, 0, 1), patch.shape).astype(np.float32)
+        return np.broadcast_to(guess, patch.shape).astype(np.float32)
     brightness = patch.mean(-1)
     bright = seen & (brightness >= np.percentile(brightness[seen], 50))
     softened = np.asarray(cv2.GaussianBlur(patch, (0, 0), 0.5), np.float32)
-    return push_pull(softened, bright.astype(np.float32))
+    found = push_pull(softened, bright.astype(np.float32))
+    share = np.clip(found.mean(-1, keepdims=True) / (DIM_WHITE * guess.mean()), 0, 1) ** 2
+    return np.asarray(found * share + guess * (1 - share), np.float32)
 
 
 def _complete_iris(

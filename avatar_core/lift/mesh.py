@@ -83,9 +83,8 @@ class MeshMap:
     def interpolate(self, values: NDArray[np.floating]) -> NDArray[np.float32]:
         """Values at the landmarks (478,) or (478, C) -> map (S, S) or (S, S, C), zero outside."""
         points = np.asarray(values, np.float32)
-        rows = np.ascontiguousarray(points.reshape(len(points), -1))
-        result = _interpolate(rows, CLOSED_TRIANGLES, self.triangle, self.weights)
-        return result.reshape(self.triangle.shape + points.shape[1:])
+        drawn = draw_values(points.reshape(len(points), -1), self.triangle, self.weights)
+        return drawn.reshape(self.triangle.shape + points.shape[1:])
 
 
 @kernel()
@@ -107,6 +106,13 @@ def _interpolate(values, triangles, index, weights):
                     + weights[y, x, 2] * values[c, channel]
                 )
     return result
+
+
+def draw_values(
+    values: NDArray[np.float32], triangle: NDArray[np.int32], weights: NDArray[np.float32]
+) -> NDArray[np.float32]:
+    """Values (478, C) at the landmarks -> map (S, S, C) over the closed mesh, zero where ``triangle`` (S, S) is -1."""
+    return np.asarray(_interpolate(np.ascontiguousarray(values), CLOSED_TRIANGLES, triangle, weights), np.float32)
 
 
 def draw_mesh(landmarks: NDArray[np.floating], size: int) -> MeshMap:

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from avatar_core.lift.canvas import CANVAS_SIZE, inner_crop, seen_at
 from avatar_core.lift.eyes import build_eyes
+from avatar_core.lift.facing import facing
 from avatar_core.lift.layer import Layer, join, to_gaussians
 from avatar_core.lift.maps import smoothstep
 from avatar_core.lift.mouth import build_mouth
@@ -40,7 +41,7 @@ class LiftResult:
     Args:
         rest: (14, N) float32, pre-activation, in the order of `Avatar.rest`; head space.
         u: (N, 3) canonical coordinate on (or round) the mean face.
-        normal: (N, 3) outward unit normal, canonical axes.
+        normal: (N, 3) outward unit normal to describe each Gaussian by, canonical axes.
         part: (N,) uint8, index into `PART_NAMES`.
         neck_weight, expression_weight: (N,) in [0, 1], see `Avatar`.
         landmarks: (478, 3) head space.
@@ -117,10 +118,10 @@ def lift(
             back if refined is None else back.take(~refined.replaces(back.u)),
             *hidden.result(),
         ]
-    return _finish(join(layers), relief, report)
+    return _finish(join(layers), relief, mean, report)
 
 
-def _finish(layer: Layer, relief: Relief, report: Progress) -> LiftResult:
+def _finish(layer: Layer, relief: Relief, mean: NDArray[np.floating], report: Progress) -> LiftResult:
     """All samples as Gaussians whose default view is the photo."""
     canvas, matte, face = relief.canvas, relief.matte, relief.face
     layer = _fade_borders(layer)
@@ -132,7 +133,7 @@ def _finish(layer: Layer, relief: Relief, report: Progress) -> LiftResult:
     return LiftResult(
         rest=rest,
         u=layer.u.astype(np.float32),
-        normal=(normal @ face.to_head.rotation).astype(np.float32),
+        normal=facing(normal @ face.to_head.rotation, layer.u, layer.part, mean),
         part=layer.part,
         neck_weight=layer.neck_weight.astype(np.float32),
         expression_weight=layer.expression_weight.astype(np.float32),

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from avatar_core.lift.canvas import pixel_grid, unproject
 from avatar_core.lift.coordinates import Registration, head_expression_weight, head_part
+from avatar_core.lift.eyes import OverEye
 from avatar_core.lift.fill import push_pull
 from avatar_core.lift.layer import Layer, surface_steps
 from avatar_core.lift.maps import pick
@@ -19,12 +20,16 @@ from avatar_core.lift.pose import FacePlacement
 from avatar_core.lift.stretch import SkinMaps, lash_layer, split_layer, stretched_skin, without_lashes
 from avatar_core.lift.surfaces import Surfaces
 
+LASH_LIFT = 0.8  # pixels that the lashes lie above the lid
+SHADOW_DEPTH = 0.4
+"""Pixels that what hangs into the eye's opening lies below the lids: a closing lid slides it behind the lower one."""
+
 
 def build_skin(
     surfaces: Surfaces,
     matte: Matte,
     picture: NDArray[np.float32],
-    over_eye: NDArray[np.bool_],
+    over_eye: OverEye,
     face: FacePlacement,
     registered: Registration,
     mean: NDArray[np.floating],
@@ -33,7 +38,7 @@ def build_skin(
 
     Args:
         picture: (S, S, 3) the photo in [0, 1].
-        over_eye: (S, S) lashes and their shadows inside the eyes' openings, see `eyes.build_eyes`.
+        over_eye: lashes and their shadows inside the eyes' openings.
         mean: (478, 3) the mean face.
     """
     openings = face.eyes.any(0) | face.mouth
@@ -55,8 +60,13 @@ def build_skin(
         seen=np.ones(len(u), bool),
     )
     lids, lashes = without_lashes(maps, face)
-    lashes |= over_eye & face.eyes.any(0)
-    return [whole, split_layer(maps, lids, kind, face, mean), *lash_layer(maps, picture, lashes, face, mean)]
+    lashes &= ~face.eyes.any(0)
+    return [
+        whole,
+        split_layer(maps, lids, kind, face, mean),
+        *lash_layer(maps, picture, lashes.astype(np.float32), LASH_LIFT, face, mean),
+        *lash_layer(maps, over_eye.colour, over_eye.coverage, -SHADOW_DEPTH, face, mean),
+    ]
 
 
 def _maps(

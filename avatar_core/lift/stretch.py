@@ -14,22 +14,27 @@ import numpy as np
 from numpy.typing import NDArray
 
 from avatar_core.lift.canvas import UNITS_PER_PIXEL, pixel_grid
-from avatar_core.lift.coordinates import head_part
+from avatar_core.lift.coordinates import LOWER_FACE, head_part
 from avatar_core.lift.fill import nearest, push_pull
 from avatar_core.lift.layer import Layer, join
 from avatar_core.lift.maps import distance_from
 from avatar_core.lift.mesh import polygon_mask
 from avatar_core.lift.pose import FacePlacement
+from avatar_core.models.anatomy import lip_line
 from avatar_core.tracking.topology import INNER_LIPS, LEFT_EYE_RING, OUTER_LIPS, RIGHT_EYE_RING
 
 UPPER_LID_REACH, LOWER_LID_REACH = 0.13, 0.06  # inter-ocular distances from the lid margin
 UPPER_LID, LOWER_LID, LIPS = 1, 2, 3
 SPLITS = {UPPER_LID: (5, 2), LOWER_LID: (3, 1), LIPS: (3, 2)}
 """Rows and columns of samples per pixel: closing lids stretch along the vertical, opening lips shear at the corners."""
+LIP_LINE_CLEARANCE = 0.005, 0.012
+"""Canonical units of the upper and the lower lip's u next to the lip line that the networks blend with the other lip:
+measured on the lower lip of a smile, whose motion reaches its full size .011 below the line."""
+LIP_CORNER = 0.06  # canonical units from a mouth corner within which the clearance grows to that
 LASH_REACH = 0.045  # inter-ocular distances above the margin where dark pixels are lashes
 LID_SKIN_FROM, LID_SKIN_TO = 0.035, 0.17  # where the lid's own colour is looked for
 LASH_DARKNESS = 0.22  # share of the lid's brightness that a lash lacks
-LASH_LIFT = 0.8  # pixels that the lashes lie above the lid
+FAINT_LASH = 0.05  # coverage below which there is no lash
 
 _RINGS = (RIGHT_EYE_RING, LEFT_EYE_RING)
 
@@ -94,6 +99,9 @@ def split_layer(
             outside &= ~within(sample_x + 0.5, sample_y + 0.5, outline)
         sample_x, sample_y = sample_x[outside], sample_y[outside]
         u = interpolate(maps.u, sample_x, sample_y)
+        part = head_part(u, np.zeros(len(u), np.float32), mean)
+        if chosen == LIPS:
+            u = clear_of_lip_line(u, part, mean)
         layers.append(
             Layer(
                 position=interpolate(maps.points, sample_x, sample_y),
@@ -102,13 +110,33 @@ def split_layer(
                 colour=interpolate(colour, sample_x, sample_y),
                 coverage=np.ones(len(u), np.float32),
                 u=u,
-                part=head_part(u, np.zeros(len(u), np.float32), mean),
+                part=part,
                 neck_weight=np.ones(len(u), np.float32),
                 expression_weight=np.ones(len(u), np.float32),
                 seen=np.full(len(u), chosen == LIPS),
             )
         )
     return join(layers)
+
+
+def clear_of_lip_line(
+    u: NDArray[np.float32], part: NDArray[np.uint8], mean: NDArray[np.floating]
+) -> NDArray[np.float32]:
+    """u (N, 3) of lip samples, those next to the line where the lips meet moved off it to their own side.
+
+    The networks are smooth: within `LIP_LINE_CLEARANCE` of the line a lip's motion passes over into the other lip's,
+    and opening lips would tear this band into stripes. Towards the corners, where lips do not part, the band narrows.
+    """
+    line = lip_line(mean)
+    height = np.interp(u[:, 0], line[:, 0], line[:, 1])
+    half = 0.5 * (line[-1, 0] - line[0, 0])
+    inward = np.clip((half - np.abs(u[:, 0])) / LIP_CORNER, 0, 1)
+    upper, lower = (clearance * inward for clearance in LIP_LINE_CLEARANCE)
+    moved = u.copy()
+    moved[:, 1] = np.where(
+        part == LOWER_FACE, np.minimum(u[:, 1], height - lower), np.maximum(u[:, 1], height + upper)
+    )
+    return moved
 
 
 def without_lashes(maps: SkinMaps, face: FacePlacement) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
@@ -139,30 +167,31 @@ def without_lashes(maps: SkinMaps, face: FacePlacement) -> tuple[NDArray[np.floa
 
 def lash_layer(
     maps: SkinMaps,
-    picture: NDArray[np.float32],
-    lashes: NDArray[np.bool_],
+    colour: NDArray[np.float32],
+    coverage: NDArray[np.float32],
+    lift: float,
     face: FacePlacement,
     mean: NDArray[np.floating],
 ) -> list[Layer]:
-    """The lashes as they are in the photo, bound to the lid's margin; empty when none stand out.
+    """Lashes as a sheet bound to the lid's margin; empty when none stand out.
 
     Args:
-        picture: (S, S, 3) the photo in [0, 1].
-        lashes: (S, S) pixels of lids and openings that show lashes or their shadow.
+        colour: (S, S, 3) and coverage: (S, S) of lashes and their shadow on lids or in openings.
+        lift: pixels that the sheet lies above the skin.
     """
-    opening = face.eyes.any(0)
+    lashes = coverage > FAINT_LASH
     if not lashes.any():
         return []
-    u = _margin_u(maps.u, opening, lashes)
+    u = _margin_u(maps.u, face.eyes.any(0), lashes)
     lifted = maps.points[lashes]
-    lifted[:, 2] += np.float32(LASH_LIFT * UNITS_PER_PIXEL)
+    lifted[:, 2] += np.float32(lift * UNITS_PER_PIXEL)
     return [
         Layer(
             position=lifted,
             across=maps.across[lashes],
             upward=maps.upward[lashes],
-            colour=picture[lashes],
-            coverage=np.ones(len(u), np.float32),
+            colour=colour[lashes],
+            coverage=coverage[lashes],
             u=u,
             part=head_part(u, np.zeros(len(u), np.float32), mean),
             neck_weight=np.ones(len(u), np.float32),
