@@ -182,7 +182,6 @@ def _socket_behind(
     )
 
 
-
 def _window(outline: NDArray[np.floating], unit: float, size: int) -> _Window:
     low, high = outline.min(0), outline.max(0)
     x0, x1 = int(low[0] - REACH_SIDE * unit), int(high[0] + REACH_SIDE * unit) + 2
@@ -232,9 +231,7 @@ def _paint(
     white = _sclera(patch, core & (off_iris > 1.2 * iris_radius), face, picture)
     in_iris = core & (off_iris <= 1.02 * iris_radius)
     lit = in_iris & (window.y > iris[1] - LIT_IRIS * iris_radius)
-    expected = np.where(
-        off_iris <= iris_radius, _ring_brightness(patch, lit, off_iris / iris_radius), white.mean(-1)
-    )
+    expected = np.where(off_iris <= iris_radius, _ring_brightness(patch, lit, off_iris / iris_radius), white.mean(-1))
     dark = patch.mean(-1) < SHADOW_SHARE * expected
     beside = opening & (patch.mean(-1) < SHADOW_SHARE * white.mean(-1)) & (off_iris > 1.25 * iris_radius)
     lashes = opening if shut else beside | _hanging(opening, dark, LASH_SHADOW * face.eye_distance)

@@ -19,6 +19,7 @@ from avatar_core.avatar import PART_NAMES
 from avatar_core.lift.canvas import UNITS_PER_PIXEL, project, unproject
 from avatar_core.lift.fill import push_pull
 from avatar_core.lift.layer import Layer, join, surface_steps
+from avatar_core.lift.lining import EDGE_POINTS, lip_lining
 from avatar_core.lift.pose import FacePlacement
 from avatar_core.tracking.topology import CHIN, INNER_LIPS, LOWER_LIP_INNER, UPPER_LIP_INNER
 
@@ -42,11 +43,18 @@ ENAMEL, GUM_COLOUR, TONGUE_COLOUR, SOCKET_COLOUR = (
 )
 REFERENCE_SKIN = np.array([0.93, 0.76, 0.67])  # lit skin under neutral light, to which the colours above belong
 
+SOCKET_CENTRE, SOCKET_RADII = (0.0, -0.69), (0.54, 0.28)
+SOCKET_FRONT, SOCKET_DEPTH = 0.10, 0.60
 SOCKET_RIM = 0.3  # of the bowl's depth: the rest would come out through an opening cheek
+LINING_END = 0.65  # of the bowl's depth: behind its rim, which moves otherwise
 LIP_CLEARANCE = 0.03  # inter-ocular distances between the lips' inside and the teeth
 SHEET_STEP = 0.8  # pixels between samples
 SMILE_GAP = 0.18  # inter-ocular distances of lip gap up to which visible teeth are nearly all upper ones
 DEPTH_OF_SHADOW = 0.14  # inter-ocular distances that tongue and shadows lie behind the teeth
+MOST_SATURATED_TOOTH, FAINTEST_TOOTH, FEWEST_TOOTH_PIXELS = 0.42, 0.75, 40
+"""Colours between the lips that are teeth: how saturated at most, how bright beside lit enamel at least."""
+FRONT_SHADE = 0.9  # of the front teeth's middle
+SMOOTH_SHADOW = 5  # pixels over which single ones lie as deep as their neighbours
 CLENCHED_BORDER = 0.9  # share of the gap, from the upper lip, that they then fill
 JAW_POINTS = (CHIN, 175, 199, 200)
 LOWER_LIP_POINTS = (14, 15, 16, 17)
@@ -66,17 +74,20 @@ def build_mouth(
     """Everything behind the lips; ``picture`` (S, S, 3) in [0, 1], ``skin_height`` (S, S), ``mean`` (478, 3)."""
     offsets = _offsets(face, np.asarray(mean))
     light = _light(picture, face)
+    enamel = _photographed_enamel(picture, face, ENAMEL * light)
+    of_teeth = light if enamel is None else enamel / (ENAMEL * FRONT_SHADE)
     sheets = [
-        _sheet(face, offsets, light, part, *shape)
+        _sheet(face, offsets, of_teeth if part in (UPPER_TEETH, LOWER_TEETH) else light, part, *shape)
         for part, shape in (
             (SOCKET, _socket()), (UPPER_GUMS, _gums(upper=True)), (LOWER_GUMS, _gums(upper=False)),
             (TONGUE, _tongue()), (UPPER_TEETH, _teeth(upper=True)), (LOWER_TEETH, _teeth(upper=False)),
         )
     ]  # fmt: skip
+    lining = lip_lining(picture, face, mean, _socket_rim(offsets), SOCKET_COLOUR * light)
     if face.mouth.any():
-        sheets = [_hide(sheet, face) for sheet in sheets]
+        sheets = [_hide(sheet, face, teeth_seen=enamel is not None) for sheet in sheets]
         sheets.append(_photographed(picture, skin_height, face, offsets))
-    return join(sheets)
+    return join([*sheets, lining])
 
 
 def _offsets(face: FacePlacement, mean: NDArray[np.floating]) -> _Offsets:
@@ -103,6 +114,21 @@ def _light(picture: NDArray[np.float32], face: FacePlacement) -> NDArray[np.floa
         return np.full(3, exposure)
     tint = lit / REFERENCE_SKIN
     return exposure * np.clip(tint / tint.max(), 0.6, 1.0) ** 0.6
+
+
+def _photographed_enamel(
+    picture: NDArray[np.float32], face: FacePlacement, expected: NDArray[np.float64]
+) -> NDArray[np.floating] | None:
+    """Colour (3,) of the teeth that the photo shows, None where it shows none; ``expected`` (3,) in its light."""
+    colour = picture[face.mouth]
+    if not len(colour):
+        return None
+    brightness, high = colour.mean(-1), colour.max(-1)
+    saturation = (high - colour.min(-1)) / np.maximum(high, 1e-3)
+    bright = (brightness > np.percentile(brightness, 60)) & (saturation < MOST_SATURATED_TOOTH)
+    if bright.sum() < FEWEST_TOOTH_PIXELS or brightness[bright].mean() < FAINTEST_TOOTH * expected.mean():
+        return None
+    return np.median(colour[bright], axis=0)
 
 
 Sheet = tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.bool_], float]
@@ -178,10 +204,28 @@ def _socket() -> Sheet:
     """A dark bowl that closes the mouth at the back and the sides."""
     step = 1.6 * SHEET_STEP / 100.0
     x, y = np.meshgrid(np.arange(-0.53, 0.53, step), np.arange(-0.42, -0.96, -step))
-    bowl = np.sqrt(np.clip(1 - (x / 0.54) ** 2, 0, 1)) * np.sqrt(np.clip(1 - ((y + 0.69) / 0.28) ** 2, 0, 1))
-    u = np.stack([x, y, 0.10 - 0.60 * bowl], -1)
+    (middle_x, middle_y), (half_width, half_height) = SOCKET_CENTRE, SOCKET_RADII
+    bowl = np.sqrt(np.clip(1 - ((x - middle_x) / half_width) ** 2, 0, 1))
+    bowl *= np.sqrt(np.clip(1 - ((y - middle_y) / half_height) ** 2, 0, 1))
+    u = np.stack([x, y, SOCKET_FRONT - SOCKET_DEPTH * bowl], -1)
     shade = 1.0 - 0.65 * bowl
     return u, SOCKET_COLOUR * shade[..., None], bowl > SOCKET_RIM, 0.5
+
+
+def _socket_rim(offsets: _Offsets) -> NDArray[np.float64]:
+    """(2, `EDGE_POINTS`, 3) where the lining ends, round the bowl: above and below, each from the right to the left."""
+    angle = np.linspace(np.pi, 0, EDGE_POINTS)
+    across = SOCKET_CENTRE[0] + SOCKET_RADII[0] * np.cos(angle)
+    up = SOCKET_RADII[1] * np.sin(angle)
+    back = np.full(EDGE_POINTS, SOCKET_FRONT - SOCKET_DEPTH * LINING_END)
+    u = np.stack([np.stack([across, SOCKET_CENTRE[1] + side * up, back], -1) for side in (1, -1)])
+    return u + _socket_offset(u, offsets)
+
+
+def _socket_offset(u: NDArray[np.floating], offsets: _Offsets) -> NDArray[np.float64]:
+    """Translations (..., 3) of the socket's points: above with the skull, below with the jaw."""
+    share = np.clip((LIP_LINE + 0.1 - u[..., 1:2]) / 0.2, 0, 1)
+    return offsets.upper * (1 - share) + offsets.lower * share
 
 
 def _sheet(
@@ -189,8 +233,7 @@ def _sheet(
     colour: NDArray[np.float64], kept: NDArray[np.bool_], jaw_share: float,
 ) -> Layer:  # fmt: skip
     if part == SOCKET:
-        share = np.clip((LIP_LINE + 0.1 - u[..., 1:2]) / 0.2, 0, 1)
-        offset = offsets.upper * (1 - share) + offsets.lower * share
+        offset = _socket_offset(u, offsets)
     else:
         offset = offsets.upper * (1 - jaw_share) + offsets.lower * jaw_share
     position = face.to_head.apply(u + offset).astype(np.float32)
@@ -211,13 +254,16 @@ def _sheet(
     )
 
 
-def _hide(sheet: Layer, face: FacePlacement) -> Layer:
-    """Without what would show through the open mouth: there the photo itself knows better (the socket stays)."""
+def _hide(sheet: Layer, face: FacePlacement, *, teeth_seen: bool) -> Layer:
+    """Without what would show through the open mouth: there the photo itself knows better (the socket stays). Where it
+    shows the teeth, they end as it shows them."""
     placed = project(sheet.position)
     size = face.mouth.shape[0]
     cells = np.clip(placed[:, :2].astype(int), 0, size - 1)
-    seen = face.mouth[cells[:, 1], cells[:, 0]] & (sheet.part != SOCKET)
-    return sheet.take(~seen)
+    gone = face.mouth[cells[:, 1], cells[:, 0]] & (sheet.part != SOCKET)
+    if teeth_seen:
+        gone |= (sheet.part == UPPER_TEETH) & (_share_down(face, placed[:, 0], placed[:, 1]) >= 1)
+    return sheet.take(~gone)
 
 
 def _photographed(
@@ -234,7 +280,10 @@ def _photographed(
     y, x = np.nonzero(wide)
     centre_x, centre_y = x + columns.start + 0.5, y + rows.start + 0.5
     down = _share_down(face, centre_x, centre_y)
-    part, lowered, deep = _recognise(patch[y, x], down, face)
+    part, lowered, dark = _recognise(patch[y, x], down, face)
+    shadow = np.zeros(wide.shape, np.uint8)
+    shadow[y, x] = dark & ~lowered  # what the jaw lowers would float in the opening mouth
+    deep = cv2.medianBlur(shadow, SMOOTH_SHADOW)[y, x] > 0
 
     flat = unproject(centre_x, centre_y, np.full(len(x), face.head[UPPER_LIP_INNER, 2] / UNITS_PER_PIXEL))
     seen = face.to_head.invert(flat)
@@ -272,7 +321,7 @@ def _share_down(face: FacePlacement, x: NDArray[np.floating], y: NDArray[np.floa
 def _recognise(
     colour: NDArray[np.float32], down: NDArray[np.floating], face: FacePlacement
 ) -> tuple[NDArray[np.uint8], NDArray[np.bool_], NDArray[np.bool_]]:
-    """Pixels between the lips (N,): part labels, whether they move with the jaw, whether they lie behind the teeth.
+    """Pixels between the lips (N,): part labels, whether they move with the jaw, whether they are no teeth.
 
     All are bound rigidly to one of the jaws, tongue and shadows too: what stretches between the jaws would smear.
     """
@@ -282,5 +331,5 @@ def _recognise(
     gap = np.linalg.norm(face.canonical[UPPER_LIP_INNER] - face.canonical[LOWER_LIP_INNER])
     lowered = down > (CLENCHED_BORDER if gap < SMILE_GAP else 0.5)
     part = np.where(lowered, LOWER_TEETH, UPPER_TEETH)
-    deep = (brightness < 0.55 * reference) | (saturation > 0.42)
+    deep = (brightness < 0.55 * reference) | (saturation > MOST_SATURATED_TOOTH)
     return part.astype(np.uint8), lowered, deep

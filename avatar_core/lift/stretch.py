@@ -133,9 +133,7 @@ def clear_of_lip_line(
     inward = np.clip((half - np.abs(u[:, 0])) / LIP_CORNER, 0, 1)
     upper, lower = (clearance * inward for clearance in LIP_LINE_CLEARANCE)
     moved = u.copy()
-    moved[:, 1] = np.where(
-        part == LOWER_FACE, np.minimum(u[:, 1], height - lower), np.maximum(u[:, 1], height + upper)
-    )
+    moved[:, 1] = np.where(part == LOWER_FACE, np.minimum(u[:, 1], height - lower), np.maximum(u[:, 1], height + upper))
     return moved
 
 

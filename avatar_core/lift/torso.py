@@ -50,6 +50,7 @@ SKIN_DEVIATION = 2.2  # robust standard deviations from the face's median colour
 RIM_INSET = 0.04  # inter-ocular distances: nearer to the rim some background is left in the colours
 RIM_BAND = 0.26  # inter-ocular distances from the silhouette whose colours the far side takes
 FACE_CLEARANCE = 5.0  # pixels
+THROAT_SLOPE = 2.0  # how steeply the throat goes back above the chin: it stays behind the mouth's socket
 BACK = PART_NAMES.index("back")
 
 
@@ -257,7 +258,7 @@ def hidden_height(surfaces: Surfaces, behind: HiddenBody, face: FacePlacement) -
     unit = np.float32(face.eye_distance)
     clearance = np.where(face.mesh.inside, np.float32(MESH_CLEARANCE) * unit, np.float32(FACE_CLEARANCE))
     above_chin = np.clip((np.float32(face.landmarks[CHIN, 1]) - y[:, :1]) / unit, 0, 1)
-    clearance += behind.column * (np.float32(0.5) * above_chin * unit)
+    clearance += behind.column * (np.float32(THROAT_SLOPE) * above_chin * unit)
     clearance *= np.clip(behind.away / (np.float32(CLEARANCE_RAMP) * unit), 0.1, 1)
     return np.minimum(surfaces.body, surfaces.head - clearance)
 

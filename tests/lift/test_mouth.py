@@ -1,0 +1,63 @@
+"""The inside of the mouth as the user sees it: closed behind the lips, teeth of one colour."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+import skimage.data
+
+from avatar_core.avatar import PART_NAMES, Avatar
+from avatar_core.camera import Camera
+from avatar_core.engine import AvatarEngine
+from avatar_core.gaussians import COLOR
+from avatar_core.motion import ACTIVATION_NAMES, HeadPose, Motion
+from avatar_core.tracking.topology import INNER_LIPS
+
+WEIGHTS = Path(__file__).parents[2] / "weights"
+SIZE = 512
+
+
+@pytest.fixture(scope="module")
+def engine() -> AvatarEngine:
+    return AvatarEngine.from_pretrained(WEIGHTS, "cpu", encoder="lift")
+
+
+@pytest.fixture(scope="module")
+def smiling(engine: AvatarEngine) -> Avatar:
+    return engine.encode(skimage.data.astronaut())
+
+
+def _named(avatar: Avatar, **values: float) -> Motion:
+    activations = avatar.source_activations[: len(ACTIVATION_NAMES)].copy()
+    for name, value in values.items():
+        activations[ACTIVATION_NAMES.index(name)] = value
+    return Motion(
+        displacement=None, landmarks=None, activations=activations, gaze=np.zeros((2, 2), np.float32), pose=HeadPose()
+    )
+
+
+@pytest.mark.parametrize("yaw", [-40.0, 0.0, 40.0])
+@pytest.mark.parametrize("open_mouth", [{"mouthFunnel": 0.8, "jawOpen": 0.3}, {"jawOpen": 0.8}])
+def test_one_does_not_look_through_the_open_mouth(engine, smiling, yaw, open_mouth):
+    camera = Camera.orbit(yaw)
+    motion = _named(smiling, **open_mouth)
+    dark, bright = (
+        engine.render(smiling, motion, camera, SIZE, ground).astype(float) for ground in ((0, 0, 0), (255, 255, 255))
+    )
+    clear = (bright - dark).mean(-1) / 255
+    lips = camera.project(smiling.landmarks[list(INNER_LIPS)].astype(float), SIZE, SIZE)
+    mouth = np.zeros((SIZE, SIZE), np.uint8)
+    cv2.fillConvexPoly(mouth, cv2.convexHull(np.round(lips).astype(np.int32)), (1,))
+    mouth = cv2.dilate(mouth, np.ones((9, 9), np.uint8)) > 0
+    assert clear[mouth].max() < 0.05
+
+
+def test_made_teeth_have_the_colour_of_those_in_the_photo(smiling):
+    colour = smiling.rest[COLOR].numpy()
+    part = smiling.part.numpy()
+    photographed = np.percentile(colour[:, part == PART_NAMES.index("upper_teeth")], 80, axis=1)
+    made = np.percentile(colour[:, part == PART_NAMES.index("lower_teeth")], 95, axis=1)
+    np.testing.assert_allclose(made, photographed, rtol=0.25)
