@@ -46,7 +46,9 @@ REFERENCE_SKIN = np.array([0.93, 0.76, 0.67])  # lit skin under neutral light, t
 SOCKET_CENTRE, SOCKET_RADII = (0.0, -0.69), (0.54, 0.28)
 SOCKET_FRONT, SOCKET_DEPTH = 0.10, 0.60
 SOCKET_RIM = 0.3  # of the bowl's depth: the rest would come out through an opening cheek
-LINING_END = 0.65  # of the bowl's depth: behind its rim, which moves otherwise
+LINING_END, LINING_WIDTH = 0.6, 0.85
+"""Where the lips' lining ends, in shares of the bowl's depth and width: past its rim, which moves otherwise, and within
+the cheeks."""
 LIP_CLEARANCE = 0.03  # inter-ocular distances between the lips' inside and the teeth
 SHEET_STEP = 0.8  # pixels between samples
 SMILE_GAP = 0.18  # inter-ocular distances of lip gap up to which visible teeth are nearly all upper ones
@@ -215,8 +217,8 @@ def _socket() -> Sheet:
 def _socket_rim(offsets: _Offsets) -> NDArray[np.float64]:
     """(2, `EDGE_POINTS`, 3) where the lining ends, round the bowl: above and below, each from the right to the left."""
     angle = np.linspace(np.pi, 0, EDGE_POINTS)
-    across = SOCKET_CENTRE[0] + SOCKET_RADII[0] * np.cos(angle)
-    up = SOCKET_RADII[1] * np.sin(angle)
+    across = SOCKET_CENTRE[0] + LINING_WIDTH * SOCKET_RADII[0] * np.cos(angle)
+    up = LINING_WIDTH * SOCKET_RADII[1] * np.sin(angle)
     back = np.full(EDGE_POINTS, SOCKET_FRONT - SOCKET_DEPTH * LINING_END)
     u = np.stack([np.stack([across, SOCKET_CENTRE[1] + side * up, back], -1) for side in (1, -1)])
     return u + _socket_offset(u, offsets)

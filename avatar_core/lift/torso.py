@@ -40,6 +40,7 @@ FOLD_LENGTH, FOLD_START, FOLD_SHARE = 0.2, 6.0, 0.75
 it is used."""
 CHEEK_WIDTH = 0.14  # inter-ocular distances beside the face mesh that may still be cheek, not hair
 LOWER_LIP, FOREHEAD, NOSE_BASE = 17, 10, 2
+LIPS_INSIDE = (13, 14)
 MARGIN_STRIDE = 3  # outside the default view every third pixel does, both ways
 BACK_CLEARANCE = 0.3  # inter-ocular distances that the far side keeps behind the near one
 BACK_STRIDE = 4
@@ -50,7 +51,8 @@ SKIN_DEVIATION = 2.2  # robust standard deviations from the face's median colour
 RIM_INSET = 0.04  # inter-ocular distances: nearer to the rim some background is left in the colours
 RIM_BAND = 0.26  # inter-ocular distances from the silhouette whose colours the far side takes
 FACE_CLEARANCE = 5.0  # pixels
-THROAT_SLOPE = 2.0  # how steeply the throat goes back above the chin: it stays behind the mouth's socket
+SOCKET_REACH, SOCKET_ROOM = np.array([0.62, 0.38], np.float32), 0.75
+"""Inter-ocular distances round the mouth, and by how much what lies behind it stays clear of the mouth's socket."""
 BACK = PART_NAMES.index("back")
 
 
@@ -254,11 +256,15 @@ def mix_hidden(foreground, hidden, continued, skin, shade, share):
 
 def hidden_height(surfaces: Surfaces, behind: HiddenBody, face: FacePlacement) -> NDArray[np.float32]:
     """Heights (S, S) behind the head: the body's own at its edge, then falling back to keep clear of the face."""
-    _, y = pixel_grid()
+    x, y = pixel_grid()
     unit = np.float32(face.eye_distance)
     clearance = np.where(face.mesh.inside, np.float32(MESH_CLEARANCE) * unit, np.float32(FACE_CLEARANCE))
     above_chin = np.clip((np.float32(face.landmarks[CHIN, 1]) - y[:, :1]) / unit, 0, 1)
-    clearance += behind.column * (np.float32(THROAT_SLOPE) * above_chin * unit)
+    clearance += behind.column * (np.float32(0.5) * above_chin * unit)
+    across, down = SOCKET_REACH * unit
+    middle = face.landmarks[list(LIPS_INSIDE), :2].mean(0)
+    off = ((x - middle[0]) / across) ** 2 + ((y - middle[1]) / down) ** 2
+    clearance += np.float32(SOCKET_ROOM) * unit * np.clip(1 - off, 0, 1)
     clearance *= np.clip(behind.away / (np.float32(CLEARANCE_RAMP) * unit), 0.1, 1)
     return np.minimum(surfaces.body, surfaces.head - clearance)
 
