@@ -40,6 +40,25 @@ REST = u64(CHANGE_TILE)
 
 
 @inlined()
+def first_layer_tile(motion, motion_at, first, bias, centre, depth, sums, hidden):
+    """Writes softplus(first m + ``bias``) - ``centre`` of the tile that begins at ``motion_at`` to ``hidden``; arrays
+    flat, ``depth`` packed items per Gaussian."""
+    for group in range(_HIDDEN_GROUPS):
+        multiply_hidden(
+            motion, motion_at, first, np.int64(group * depth * HIDDEN_GROUP), sums, np.int64(0), depth
+        )  # fmt: skip
+        for pair in range(_PAIRS):
+            channel = u64(group * HIDDEN_GROUP + 2 * pair)
+            even, odd = bias[channel], bias[channel + u64(1)]
+            even_centre, odd_centre = centre[channel], centre[channel + u64(1)]
+            source, target = u64(2 * pair * ROWS), u64(group * _PAIRS + pair)
+            for row in range(ROWS):
+                lane = u64(row)
+                a, b = sums[source + lane] + even, sums[source + u64(ROWS) + lane] + odd
+                put_pair(hidden, u64(0), target, lane, softplus(a) - even_centre, softplus(b) - odd_centre)
+
+
+@inlined()
 def decode_tile(tile, motion, first, first_bias, centre, constant, second, third, sums, hidden, middle, change):
     """The networks of one tile: writes (14, ROWS) to ``change``. All arrays flat.
 
@@ -48,20 +67,7 @@ def decode_tile(tile, motion, first, first_bias, centre, constant, second, third
     """
     depth = np.int64(hidden.shape[0] // ROWS)
     first_depth = depth * MOTION_SIZE // HIDDEN_SIZE
-    for group in range(_HIDDEN_GROUPS):
-        multiply_hidden(
-            motion, np.int64(tile * first_depth * ROWS), first, np.int64(group * first_depth * HIDDEN_GROUP),
-            sums, np.int64(0), first_depth,
-        )  # fmt: skip
-        for pair in range(_PAIRS):
-            channel = u64(group * HIDDEN_GROUP + 2 * pair)
-            even, odd = first_bias[channel], first_bias[channel + u64(1)]
-            even_centre, odd_centre = centre[channel], centre[channel + u64(1)]
-            source, target = u64(2 * pair * ROWS), u64(group * _PAIRS + pair)
-            for row in range(ROWS):
-                lane = u64(row)
-                a, b = sums[source + lane] + even, sums[source + u64(ROWS) + lane] + odd
-                put_pair(hidden, u64(0), target, lane, softplus(a) - even_centre, softplus(b) - odd_centre)
+    first_layer_tile(motion, np.int64(tile * first_depth * ROWS), first, first_bias, centre, first_depth, sums, hidden)
     constant_at = u64(tile * depth * ROWS)
     for group in range(_HIDDEN_GROUPS):
         multiply_hidden(

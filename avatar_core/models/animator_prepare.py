@@ -13,8 +13,8 @@ import numpy as np
 from numba import prange
 
 from avatar_core.gaussians import SCALE
-from avatar_core.models.animator_dense import multiply_hidden, put_pair, scratch, softplus
-from avatar_core.models.animator_kernels import REST_CHANNELS
+from avatar_core.models.animator_dense import multiply_hidden, put_pair, scratch
+from avatar_core.models.animator_kernels import REST_CHANNELS, first_layer_tile
 from avatar_core.models.animator_layout import HIDDEN_GROUP, ROWS, fastest_precision
 from avatar_core.models.gaussian_decoder import RAW_CHANNELS
 from avatar_core.models.motion_decoder import FEATURE_SIZE, HIDDEN_SIZE, MOTION_SIZE
@@ -93,20 +93,9 @@ def _prepare_chunk(
                 odd = (values[u64((2 * pair + 1) * ROWS) + lane] - mean[lane]) * scale[lane]
                 put_pair(motion, motion_at, u64(pair), lane, even, odd)
 
-        for group in range(_HIDDEN_GROUPS):
-            multiply_hidden(
-                motion, np.int64(tile * first_depth * ROWS), first, np.int64(group * first_depth * HIDDEN_GROUP),
-                sums, np.int64(0), first_depth,
-            )  # fmt: skip
-            for pair in range(_PAIRS):
-                even_at = u64(group * HIDDEN_GROUP + 2 * pair)
-                even_bias, odd_bias = first_bias[even_at], first_bias[even_at + u64(1)]
-                even_centre, odd_centre = centre[even_at], centre[even_at + u64(1)]
-                sums_at, target = u64(2 * pair * ROWS), u64(group * _PAIRS + pair)
-                for row in range(ROWS):
-                    lane = u64(row)
-                    a, b = sums[sums_at + lane] + even_bias, sums[sums_at + u64(ROWS) + lane] + odd_bias
-                    put_pair(hidden, u64(0), target, lane, softplus(a) - even_centre, softplus(b) - odd_centre)
+        first_layer_tile(
+            motion, np.int64(tile * first_depth * ROWS), first, first_bias, centre, first_depth, sums, hidden
+        )  # fmt: skip
         for group in range(_HIDDEN_GROUPS):
             multiply_hidden(
                 hidden, np.int64(0), second, np.int64(group * depth * HIDDEN_GROUP), minus, np.int64(0), depth
