@@ -60,10 +60,17 @@ class _Window:
 
 @dataclass(frozen=True)
 class OverEye:
-    """Lashes and their shadow inside the eyes' openings: coverage (S, S) in [0, 1] and colour (S, S, 3)."""
+    """Lashes and their shadow inside the eyes' openings.
+
+    Args:
+        coverage: (S, S) in [0, 1]; colour: (S, S, 3).
+        follow: (S, S) the share of the upper lid's motion that they follow: all of it next to the upper lid, none of it
+            at the lower one, so that a closing lid presses them to a line.
+    """
 
     coverage: NDArray[np.float32]
     colour: NDArray[np.float32]
+    follow: NDArray[np.float32]
 
 
 def build_eyes(
@@ -76,7 +83,7 @@ def build_eyes(
         skin_height: (S, S) canvas pixels.
         mean: (478, 3) the mean face.
     """
-    over_eye = OverEye(np.zeros(picture.shape[:2], np.float32), picture.copy())
+    over_eye = OverEye(np.zeros(picture.shape[:2], np.float32), picture.copy(), np.ones(picture.shape[:2], np.float32))
     layers = [_eyeball(side, picture, skin_height, face, np.asarray(mean), over_eye) for side in (0, 1)]
     return layers, over_eye
 
@@ -105,6 +112,9 @@ def _eyeball(
     free = (patch - (1 - coverage[..., None]) * colours) / np.maximum(coverage[..., None], FAINT_LASH)
     over_eye.coverage[window.rows, window.columns] += coverage
     over_eye.colour[window.rows, window.columns] = np.where(lashes[..., None], np.clip(free, 0, 1), patch)
+    depth, height = np.cumsum(opening, axis=0), opening.sum(0)
+    follow = 1 - np.maximum(depth - 1, 0) / np.maximum(height, 1)
+    over_eye.follow[window.rows, window.columns] = np.where(lashes, follow, 1)
 
     radius = EYEBALL_RADIUS * face.eye_distance
     skin = skin_height[window.rows, window.columns]
@@ -182,7 +192,6 @@ def _socket_behind(
     )
 
 
-
 def _window(outline: NDArray[np.floating], unit: float, size: int) -> _Window:
     low, high = outline.min(0), outline.max(0)
     x0, x1 = int(low[0] - REACH_SIDE * unit), int(high[0] + REACH_SIDE * unit) + 2
@@ -232,9 +241,7 @@ def _paint(
     white = _sclera(patch, core & (off_iris > 1.2 * iris_radius), face, picture)
     in_iris = core & (off_iris <= 1.02 * iris_radius)
     lit = in_iris & (window.y > iris[1] - LIT_IRIS * iris_radius)
-    expected = np.where(
-        off_iris <= iris_radius, _ring_brightness(patch, lit, off_iris / iris_radius), white.mean(-1)
-    )
+    expected = np.where(off_iris <= iris_radius, _ring_brightness(patch, lit, off_iris / iris_radius), white.mean(-1))
     dark = patch.mean(-1) < SHADOW_SHARE * expected
     beside = opening & (patch.mean(-1) < SHADOW_SHARE * white.mean(-1)) & (off_iris > 1.25 * iris_radius)
     lashes = opening if shut else beside | _hanging(opening, dark, LASH_SHADOW * face.eye_distance)

@@ -133,9 +133,7 @@ def clear_of_lip_line(
     inward = np.clip((half - np.abs(u[:, 0])) / LIP_CORNER, 0, 1)
     upper, lower = (clearance * inward for clearance in LIP_LINE_CLEARANCE)
     moved = u.copy()
-    moved[:, 1] = np.where(
-        part == LOWER_FACE, np.minimum(u[:, 1], height - lower), np.maximum(u[:, 1], height + upper)
-    )
+    moved[:, 1] = np.where(part == LOWER_FACE, np.minimum(u[:, 1], height - lower), np.maximum(u[:, 1], height + upper))
     return moved
 
 
@@ -169,6 +167,7 @@ def lash_layer(
     maps: SkinMaps,
     colour: NDArray[np.float32],
     coverage: NDArray[np.float32],
+    follow: NDArray[np.float32],
     lift: float,
     face: FacePlacement,
     mean: NDArray[np.floating],
@@ -177,6 +176,7 @@ def lash_layer(
 
     Args:
         colour: (S, S, 3) and coverage: (S, S) of lashes and their shadow on lids or in openings.
+        follow: (S, S) share of the margin's motion that they follow.
         lift: pixels that the sheet lies above the skin.
     """
     lashes = coverage > FAINT_LASH
@@ -195,7 +195,7 @@ def lash_layer(
             u=u,
             part=head_part(u, np.zeros(len(u), np.float32), mean),
             neck_weight=np.ones(len(u), np.float32),
-            expression_weight=np.ones(len(u), np.float32),
+            expression_weight=follow[lashes],
             seen=np.ones(len(u), bool),
         )
     ]
