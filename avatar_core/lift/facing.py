@@ -6,6 +6,8 @@ a photo is too coarse in such creases: a lower lip that seems to face down moves
 
 from __future__ import annotations
 
+import math
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -13,12 +15,12 @@ from numpy.typing import NDArray
 from avatar_core.lift.mesh import CLOSED_TRIANGLES, draw_values, nearest_triangles
 from avatar_core.models.anatomy import LOWER_FACE, UPPER_FACE
 from avatar_core.models.landmark_motion import landmark_normals
+from avatar_core.rendering.jit import kernel
 
 SIZE = 384  # of the map of the mean face seen from the front
 HALF_WIDTH, CENTRE = 1.1, (0.0, -0.35)  # canonical units that it covers, and x, y of its middle
 OUTLINE_FADE = 0.12  # canonical units inside the face's outline over which the photo's normals are left behind
 ON_SURFACE, OFF_SURFACE = 0.03, 0.08  # depth beside the mean face up to which its normals count, and where they end
-_ROW = 1024  # samples per row: cv2 limits a map's height
 
 
 def mean_front(mean: NDArray[np.floating]) -> NDArray[np.float32]:
@@ -43,16 +45,41 @@ def facing(
         front: see `mean_front`.
     """
     described = np.array(normal, np.float32)
-    skin = np.flatnonzero((part == UPPER_FACE) | (part == LOWER_FACE))
-    place = u.take(skin, axis=0)
-    sampled = _sample(front, _pixels(place))
-    near = np.clip((OFF_SURFACE - np.abs(sampled[:, 3] - place[:, 2])) / np.float32(OFF_SURFACE - ON_SURFACE), 0, 1)
-    mean_normal = sampled[:, :3] * near[:, None]
-    share = np.sqrt(np.einsum("nc,nc->n", mean_normal, mean_normal))
-    blended = described.take(skin, axis=0) * (1 - share[:, None]) + mean_normal
-    blended /= np.sqrt(np.einsum("nc,nc->n", blended, blended) + np.float32(1e-12))[:, None]
-    described[skin] = blended
+    skin = (part == UPPER_FACE) | (part == LOWER_FACE)
+    take_normals(described, u, skin, front, _pixels(np.zeros((1, 3)))[0, :2] - np.float32(0.5))
     return described
+
+
+@kernel()
+def take_normals(normals, u, chosen, front, origin):
+    """Turns the ``chosen`` (N,) of the ``normals`` (N, 3) to those of the map ``front`` at ``u`` (N, 3), bilinear, as
+    far as they count; ``origin`` (2,) is the pixel index of canonical x = y = 0."""
+    rows, columns = front.shape[0], front.shape[1]
+    scale = np.float32(0.5 * SIZE / HALF_WIDTH)
+    for i in range(normals.shape[0]):
+        if not chosen[i]:
+            continue
+        x, y = origin[0] + u[i, 0] * scale, origin[1] - u[i, 1] * scale
+        if not (x >= 0 and y >= 0 and x < columns - 1 and y < rows - 1):
+            continue
+        left, top = int(x), int(y)
+        right, low = x - left, y - top
+        nx, ny, nz, height = np.float32(0), np.float32(0), np.float32(0), np.float32(0)
+        for down in range(2):
+            for across in range(2):
+                weight = (low if down == 1 else 1 - low) * (right if across == 1 else 1 - right)
+                nx += weight * front[top + down, left + across, 0]
+                ny += weight * front[top + down, left + across, 1]
+                nz += weight * front[top + down, left + across, 2]
+                height += weight * front[top + down, left + across, 3]
+        near = (OFF_SURFACE - abs(height - u[i, 2])) / (OFF_SURFACE - ON_SURFACE)
+        near = min(max(near, 0.0), 1.0)
+        rest = 1 - near * math.sqrt(nx * nx + ny * ny + nz * nz)
+        bx = rest * normals[i, 0] + near * nx
+        by = rest * normals[i, 1] + near * ny
+        bz = rest * normals[i, 2] + near * nz
+        length = math.sqrt(bx * bx + by * by + bz * bz) + 1e-6
+        normals[i, 0], normals[i, 1], normals[i, 2] = bx / length, by / length, bz / length
 
 
 def _pixels(points: NDArray[np.floating]) -> NDArray[np.float32]:
@@ -61,13 +88,3 @@ def _pixels(points: NDArray[np.floating]) -> NDArray[np.float32]:
     x = (points[:, 0] - CENTRE[0] + HALF_WIDTH) * scale
     y = (CENTRE[1] + HALF_WIDTH - points[:, 1]) * scale
     return np.stack([x, y, -points[:, 2] * scale], axis=1).astype(np.float32)
-
-
-def _sample(front: NDArray[np.float32], pixels: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Values (N, 4) of the map at the pixels (N, 3), bilinear; zero beside it."""
-    count = len(pixels)
-    places = np.full((2, -(-count // _ROW) * _ROW), -1, np.float32)
-    places[:, :count] = pixels[:, :2].T - np.float32(0.5)
-    x, y = places.reshape(2, -1, _ROW)
-    sampled = cv2.remap(front, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT)
-    return np.asarray(sampled.reshape(-1, 4)[:count], np.float32)
