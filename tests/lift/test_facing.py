@@ -11,7 +11,6 @@ from avatar_core.lift.stretch import LIP_LINE_CLEARANCE, clear_of_lip_line
 from avatar_core.models.anatomy import EYEBALL_CENTRES, EYEBALL_RADIUS, UPPER_FACE, lip_line, skin_part
 from avatar_core.models.landmark_motion import landmark_normals
 from avatar_core.tracking.face_model import FaceModel
-
 from tests.lift.conftest import Portrait
 
 CHEEKS_AND_LIPS = [50, 280, 17, 0, 14, 13, 205, 425]
