@@ -28,7 +28,8 @@ from avatar_core.tracking.topology import LEFT_EYE_RING, LEFT_IRIS, RIGHT_EYE_RI
 LID_CLEARANCE = 0.014  # inter-ocular distances between the eyeball and the lids over it
 BALL_SHARE = 0.86  # of the radius: beyond it the sphere turns away so steeply that the socket takes over
 SOCKET_SLOPE = 1.0
-UNCOVERED = 0.4  # of the radius: from there outwards the border of an eyeball turned by 0.5 uncovers the socket
+UNCOVERED = 0.45  # of the radius: from there outwards the border of an eyeball turned by 0.5 uncovers the socket
+SPARSE = 4  # steps between the socket's samples behind the eyeball
 BEHIND_BALL = 0.05  # inter-ocular distances that the socket lies behind the eyeball there, at most
 SAMPLE_STEP = 0.5  # pixels
 REACH_UP, REACH_DOWN, REACH_SIDE = 0.15, 0.13, 0.09  # beyond the lid margins, inter-ocular distances
@@ -162,16 +163,16 @@ def _eyeball(
         expression_weight=np.ones(count, np.float32),
         seen=visible > 0.5,
     )
-    hidden = ball & (off_axis.reshape(-1) > UNCOVERED * radius) & kept & _every_second(grid_x.shape)
+    hidden = ball & (off_axis.reshape(-1) > UNCOVERED * radius) & kept & _sparse(grid_x.shape)
     inset = BALL_SHARE * radius - off_axis.reshape(-1)[hidden]
     deeper = np.minimum(inset, BEHIND_BALL * face.eye_distance)
     socket = _socket_behind(layer.take(hidden), deeper, white.reshape(-1, 3)[hidden], resting[hidden])
     return [layer.take(kept), socket]
 
 
-def _every_second(shape: tuple[int, ...]) -> NDArray[np.bool_]:
+def _sparse(shape: tuple[int, ...]) -> NDArray[np.bool_]:
     chosen = np.zeros(shape, bool)
-    chosen[::2, ::2] = True
+    chosen[::SPARSE, ::SPARSE] = True
     return chosen.reshape(-1)
 
 
@@ -185,8 +186,8 @@ def _socket_behind(
     return replace(
         ball,
         position=position,
-        across=2 * ball.across,
-        upward=2 * ball.upward,
+        across=SPARSE * ball.across,
+        upward=SPARSE * ball.upward,
         colour=white,
         u=u.astype(np.float32),
         part=np.full(len(ball), _EYE_SOCKET, np.uint8),
