@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from avatar_core.avatar import PART_NAMES
 from avatar_core.lift.canvas import UNITS_PER_PIXEL, project, unproject
 from avatar_core.lift.fill import push_pull
-from avatar_core.lift.layer import Layer, join
+from avatar_core.lift.layer import Layer
 from avatar_core.lift.mesh import polygon_mask
 from avatar_core.lift.pose import FacePlacement
 from avatar_core.lift.stretch import FAINT_LASH
@@ -28,7 +28,8 @@ from avatar_core.tracking.topology import LEFT_EYE_RING, LEFT_IRIS, RIGHT_EYE_RI
 LID_CLEARANCE = 0.014  # inter-ocular distances between the eyeball and the lids over it
 BALL_SHARE = 0.86  # of the radius: beyond it the sphere turns away so steeply that the socket takes over
 SOCKET_SLOPE = 1.0
-UNCOVERED = 0.4  # of the radius: from there outwards the border of an eyeball turned by 0.5 uncovers the socket
+UNCOVERED = 0.45  # of the radius: from there outwards the border of an eyeball turned by 0.5 uncovers the socket
+SPARSE = 4  # steps between the socket's samples behind the eyeball
 BEHIND_BALL = 0.05  # inter-ocular distances that the socket lies behind the eyeball there, at most
 SAMPLE_STEP = 0.5  # pixels
 REACH_UP, REACH_DOWN, REACH_SIDE = 0.15, 0.13, 0.09  # beyond the lid margins, inter-ocular distances
@@ -60,10 +61,17 @@ class _Window:
 
 @dataclass(frozen=True)
 class OverEye:
-    """Lashes and their shadow inside the eyes' openings: coverage (S, S) in [0, 1] and colour (S, S, 3)."""
+    """Lashes and their shadow inside the eyes' openings.
+
+    Args:
+        coverage: (S, S) in [0, 1]; colour: (S, S, 3).
+        follow: (S, S) the share of the upper lid's motion that they follow: all of it next to the upper lid, none of it
+            at the lower one, so that a closing lid presses them to a line.
+    """
 
     coverage: NDArray[np.float32]
     colour: NDArray[np.float32]
+    follow: NDArray[np.float32]
 
 
 def build_eyes(
@@ -76,15 +84,17 @@ def build_eyes(
         skin_height: (S, S) canvas pixels.
         mean: (478, 3) the mean face.
     """
-    over_eye = OverEye(np.zeros(picture.shape[:2], np.float32), picture.copy())
-    layers = [_eyeball(side, picture, skin_height, face, np.asarray(mean), over_eye) for side in (0, 1)]
-    return layers, over_eye
+    over_eye = OverEye(
+        *(np.zeros(shape, np.float32) for shape in (picture.shape[:2], picture.shape, picture.shape[:2]))
+    )
+    right, left = (_eyeball(side, picture, skin_height, face, np.asarray(mean), over_eye) for side in (0, 1))
+    return right + left, over_eye
 
 
 def _eyeball(
     side: int, picture: NDArray[np.float32], skin_height: NDArray[np.float32], face: FacePlacement,
     mean: NDArray[np.floating], over_eye: OverEye,
-) -> Layer:  # fmt: skip
+) -> list[Layer]:  # fmt: skip
     ring, iris_index, part_name = _SIDES[side]
     outline = face.landmarks[list(ring), :2]
     window = _window(outline, face.eye_distance, picture.shape[0])
@@ -104,7 +114,10 @@ def _eyeball(
     coverage = np.where(lashes, 1.0 if shut else _coverage(patch, colours), 0).astype(np.float32)
     free = (patch - (1 - coverage[..., None]) * colours) / np.maximum(coverage[..., None], FAINT_LASH)
     over_eye.coverage[window.rows, window.columns] += coverage
-    over_eye.colour[window.rows, window.columns] = np.where(lashes[..., None], np.clip(free, 0, 1), patch)
+    over_eye.colour[window.rows, window.columns] = np.clip(free, 0, 1)
+    depth, height = np.cumsum(opening, axis=0), opening.sum(0)
+    follow = 1 - np.maximum(depth - 1, 0) / np.maximum(height, 1)
+    over_eye.follow[window.rows, window.columns] = follow
 
     radius = EYEBALL_RADIUS * face.eye_distance
     skin = skin_height[window.rows, window.columns]
@@ -150,16 +163,16 @@ def _eyeball(
         expression_weight=np.ones(count, np.float32),
         seen=visible > 0.5,
     )
-    hidden = ball & (off_axis.reshape(-1) > UNCOVERED * radius) & kept & _every_second(grid_x.shape)
+    hidden = ball & (off_axis.reshape(-1) > UNCOVERED * radius) & kept & _sparse(grid_x.shape)
     inset = BALL_SHARE * radius - off_axis.reshape(-1)[hidden]
     deeper = np.minimum(inset, BEHIND_BALL * face.eye_distance)
     socket = _socket_behind(layer.take(hidden), deeper, white.reshape(-1, 3)[hidden], resting[hidden])
-    return join([layer.take(kept), socket])
+    return [layer.take(kept), socket]
 
 
-def _every_second(shape: tuple[int, ...]) -> NDArray[np.bool_]:
+def _sparse(shape: tuple[int, ...]) -> NDArray[np.bool_]:
     chosen = np.zeros(shape, bool)
-    chosen[::2, ::2] = True
+    chosen[::SPARSE, ::SPARSE] = True
     return chosen.reshape(-1)
 
 
@@ -173,8 +186,8 @@ def _socket_behind(
     return replace(
         ball,
         position=position,
-        across=2 * ball.across,
-        upward=2 * ball.upward,
+        across=SPARSE * ball.across,
+        upward=SPARSE * ball.upward,
         colour=white,
         u=u.astype(np.float32),
         part=np.full(len(ball), _EYE_SOCKET, np.uint8),
@@ -231,23 +244,27 @@ def _paint(
     white = _sclera(patch, core & (off_iris > 1.2 * iris_radius), face, picture)
     in_iris = core & (off_iris <= 1.02 * iris_radius)
     lit = in_iris & (window.y > iris[1] - LIT_IRIS * iris_radius)
-    expected = np.where(off_iris <= iris_radius, _ring_brightness(patch, lit, off_iris / iris_radius), white.mean(-1))
-    dark = patch.mean(-1) < SHADOW_SHARE * expected
-    beside = opening & (patch.mean(-1) < SHADOW_SHARE * white.mean(-1)) & (off_iris > 1.25 * iris_radius)
+    expected = np.where(off_iris <= iris_radius, _ring_brightness(patch, lit, off_iris / iris_radius), _grey(white))
+    dark = _grey(patch) < SHADOW_SHARE * expected
+    beside = opening & (_grey(patch) < SHADOW_SHARE * _grey(white)) & (off_iris > 1.25 * iris_radius)
     lashes = opening if shut else beside | _hanging(opening, dark, LASH_SHADOW * face.eye_distance)
     disc = _complete_iris(patch, in_iris & ~lashes, window, iris, iris_radius, off_iris)
     blend = np.clip((1.06 * iris_radius - off_iris) / (0.14 * iris_radius) + 0.3, 0, 1)[..., None]
     continued = disc * blend + white * (1 - blend)
     own = core & ~lashes
     share = np.where(own, np.float32(1), cv2.GaussianBlur(own.astype(np.float32), (0, 0), 0.7))
-    rim = opening & ~core & (patch.mean(-1) < RIM_SHARE * continued.mean(-1))
+    rim = opening & ~core & (_grey(patch) < RIM_SHARE * _grey(continued))
     share = (share * ~(lashes | rim))[..., None]
     return np.asarray(patch * share + continued * (1 - share), np.float32), white, lashes
 
 
+def _grey(colour: NDArray[np.float32]) -> NDArray[np.float32]:
+    return colour @ np.full(3, 1 / 3, np.float32)
+
+
 def _coverage(patch: NDArray[np.float32], behind: NDArray[np.float32]) -> NDArray[np.float32]:
     """How much (h, w) of ``behind`` lashes must hide that the picture is as dark as ``patch``."""
-    missing = 1 - patch.mean(-1) / np.maximum(behind.mean(-1), 1e-3)
+    missing = 1 - _grey(patch) / np.maximum(_grey(behind), 1e-3)
     return np.asarray(np.clip(missing / (1 - LASH_BRIGHTNESS), 0, 1), np.float32)
 
 
@@ -270,7 +287,7 @@ def _ring_brightness(
     patch: NDArray[np.float32], seen: NDArray[np.bool_], radius: NDArray[np.floating]
 ) -> NDArray[np.float64]:
     """What a pixel at its ``radius`` (h, w; the iris ends at 1) should have, by the ``seen`` ones of that radius."""
-    brightness = patch.mean(-1)
+    brightness = _grey(patch)
     ring = np.clip((radius * 6).astype(int), 0, 6)
     levels = np.zeros(7)
     for index in range(7):
@@ -285,15 +302,15 @@ def _sclera(
 ) -> NDArray[np.float32]:
     """The white of the eye everywhere: the brighter half of what is seen of it; where that is little or dim, lids
     throw their shadow on it, and a guess from the skin's brightness counts as well."""
-    skin = np.median(picture[face.mesh.inside], axis=0)
+    skin = np.median(picture[::4, ::4][face.mesh.inside[::4, ::4]], axis=0)
     guess = np.clip(0.85 * (0.4 * skin + 0.6 * skin.mean()) + 0.12, 0, 1).astype(np.float32)
     if seen.sum() <= 8:
         return np.broadcast_to(guess, patch.shape).astype(np.float32)
-    brightness = patch.mean(-1)
+    brightness = _grey(patch)
     bright = seen & (brightness >= np.percentile(brightness[seen], 50))
     softened = np.asarray(cv2.GaussianBlur(patch, (0, 0), 0.5), np.float32)
     found = push_pull(softened, bright.astype(np.float32))
-    share = np.clip(found.mean(-1, keepdims=True) / (DIM_WHITE * guess.mean()), 0, 1) ** 2
+    share = np.clip(_grey(found)[..., None] / (DIM_WHITE * guess.mean()), 0, 1) ** 2
     return np.asarray(found * share + guess * (1 - share), np.float32)
 
 

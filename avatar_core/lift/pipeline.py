@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from avatar_core.lift.canvas import CANVAS_SIZE, inner_crop, seen_at
 from avatar_core.lift.eyes import build_eyes
-from avatar_core.lift.facing import facing
+from avatar_core.lift.facing import facing, mean_front
 from avatar_core.lift.layer import Layer, join, to_gaussians
 from avatar_core.lift.maps import smoothstep
 from avatar_core.lift.mouth import build_mouth
@@ -97,6 +97,7 @@ def lift(
     behind = hide_body(matte, face)
     with ThreadPoolExecutor(2) as beside:
         colouring = beside.submit(body_colour, behind, matte, face)
+        front = beside.submit(mean_front, face_model.mean)
         refined = None if refiner is None else refiner.refine(relief)
         relief = relief if refined is None else refined.relief
         surfaces, mean = relief.surfaces, face_model.mean
@@ -118,10 +119,10 @@ def lift(
             back if refined is None else back.take(~refined.replaces(back.u)),
             *hidden.result(),
         ]
-    return _finish(join(layers), relief, mean, report)
+    return _finish(join(layers), relief, front.result(), report)
 
 
-def _finish(layer: Layer, relief: Relief, mean: NDArray[np.floating], report: Progress) -> LiftResult:
+def _finish(layer: Layer, relief: Relief, front: NDArray[np.float32], report: Progress) -> LiftResult:
     """All samples as Gaussians whose default view is the photo."""
     canvas, matte, face = relief.canvas, relief.matte, relief.face
     layer = _fade_borders(layer)
@@ -133,7 +134,7 @@ def _finish(layer: Layer, relief: Relief, mean: NDArray[np.floating], report: Pr
     return LiftResult(
         rest=rest,
         u=layer.u.astype(np.float32),
-        normal=facing(normal @ face.to_head.rotation, layer.u, layer.part, mean),
+        normal=facing(normal @ face.to_head.rotation.astype(np.float32), layer.u, layer.part, front),
         part=layer.part,
         neck_weight=layer.neck_weight.astype(np.float32),
         expression_weight=layer.expression_weight.astype(np.float32),

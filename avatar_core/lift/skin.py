@@ -64,8 +64,8 @@ def build_skin(
     return [
         whole,
         split_layer(maps, lids, kind, face, mean),
-        *lash_layer(maps, picture, lashes.astype(np.float32), LASH_LIFT, face, mean),
-        *lash_layer(maps, over_eye.colour, over_eye.coverage, -SHADOW_DEPTH, face, mean),
+        *lash_layer(maps, picture, lashes.astype(np.float32), np.ones_like(over_eye.follow), LASH_LIFT, face, mean),
+        *lash_layer(maps, over_eye.colour, over_eye.coverage, over_eye.follow, -SHADOW_DEPTH, face, mean),
     ]
 
 

@@ -167,6 +167,7 @@ def lash_layer(
     maps: SkinMaps,
     colour: NDArray[np.float32],
     coverage: NDArray[np.float32],
+    follow: NDArray[np.float32],
     lift: float,
     face: FacePlacement,
     mean: NDArray[np.floating],
@@ -175,6 +176,7 @@ def lash_layer(
 
     Args:
         colour: (S, S, 3) and coverage: (S, S) of lashes and their shadow on lids or in openings.
+        follow: (S, S) share of the margin's motion that they follow.
         lift: pixels that the sheet lies above the skin.
     """
     lashes = coverage > FAINT_LASH
@@ -193,7 +195,7 @@ def lash_layer(
             u=u,
             part=head_part(u, np.zeros(len(u), np.float32), mean),
             neck_weight=np.ones(len(u), np.float32),
-            expression_weight=np.ones(len(u), np.float32),
+            expression_weight=follow[lashes],
             seen=np.ones(len(u), bool),
         )
     ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from avatar_core.lift import canvas, coordinates, fill, layer, matte, mesh, poisson, refine, torso
+from avatar_core.lift import canvas, coordinates, facing, fill, layer, matte, mesh, poisson, refine, torso
 from avatar_core.tracking.topology import LANDMARK_COUNT
 
 _SIDE = 64  # large enough for the solver to use its coarser grids
@@ -28,6 +28,7 @@ def compile_kernels() -> None:
     canvas.seen_at(points)
     layer.surface_steps(picture, everywhere)
     layer.extents_and_axes(points, points, 1.0)
+    facing.take_normals(points, points, everywhere[0], np.zeros((_SMALL, _SMALL, 4), np.float32), colour[:2])
     coordinates.lean(picture, picture, picture, plane)
     matte.mix(picture, picture, plane)
     matte.believe_colour(picture, picture, picture, colour)

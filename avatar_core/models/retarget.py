@@ -32,13 +32,14 @@ DEPTH_GAIN = 0.8  # MediaPipe's depth is the noisiest coordinate
 
 LIP_CONTACT = 0.010  # inner lip gap that the detector reports for closed lips, inter-ocular distances
 CLOSED_RATIO = 0.28  # eye opening over its neutral that the detector reports for closed lids
-WIDE_RATIO = 1.6
+WIDE_RATIO, WIDEST = 1.6, 0.45
+"""How far eyes widen at most: over their opening at rest, or to this opening where a photo squints."""
 OPENING_RANGE = (0.18, 0.45)  # eye opening an avatar's neutral is held to: shut or startled photos
 LIKENESS_RANGE = (0.55, 1.5)
 """The photo's eye opening over the expected one within which it says something about the person."""
 LIPS_PARTED = 0.35  # jaw opening from which nothing holds the lips together
 BLINK_LIMIT = 1.6
-WIDE_LIMIT = 1.5
+WIDE_LIMIT = 2.0
 
 _JAW_OPEN = ACTIVATION_NAMES.index("jawOpen")
 _LIP_LINE = -0.715  # canonical height of the lip line
@@ -211,7 +212,7 @@ class Retargeter:
             if opening < neutral:  # shut is shut for everybody: a share
                 shown = np.clip((opening / neutral - CLOSED_RATIO) / (1 - CLOSED_RATIO), 0, 1)
             else:  # how far eyes widen does not depend on how open they are at rest: a difference
-                shown = min(1 + (opening - neutral) / lid.opening, WIDE_RATIO)
+                shown = min(1 + (opening - neutral) / lid.opening, max(WIDE_RATIO, WIDEST / lid.opening))
             shown = max(1 + (shown - 1) * gains.eyes * gains.expression, 0.0)
             _open_lids(target, ring, lid.opening * shown)
         return target
