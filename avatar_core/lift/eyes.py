@@ -26,7 +26,7 @@ from avatar_core.tracking.topology import LEFT_EYE_RING, LEFT_IRIS, RIGHT_EYE_RI
 
 LID_CLEARANCE = 0.014  # inter-ocular distances between the eyeball and the lids over it
 BALL_SHARE = 0.86  # of the radius: beyond it the sphere turns away so steeply that the socket takes over
-SOCKET_SLOPE = 1.0
+SOCKET_SLOPE = 0.4
 SAMPLE_STEP = 0.5  # pixels
 REACH_UP, REACH_DOWN, REACH_SIDE = 0.15, 0.13, 0.09  # beyond the lid margins, inter-ocular distances
 IRIS_OF_EYE_WIDTH = (0.19, 0.29)

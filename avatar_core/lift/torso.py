@@ -21,7 +21,7 @@ from avatar_core.lift.coordinates import (
 )
 from avatar_core.lift.fill import nearest, push_pull
 from avatar_core.lift.layer import Layer, surface_steps
-from avatar_core.lift.maps import distance_from, median_colour, pick
+from avatar_core.lift.maps import distance_from, median_colour, pick, smoothstep
 from avatar_core.lift.matte import FAINT, Matte
 from avatar_core.lift.pose import FacePlacement
 from avatar_core.lift.surfaces import Surfaces
@@ -41,7 +41,9 @@ it is used."""
 CHEEK_WIDTH = 0.14  # inter-ocular distances beside the face mesh that may still be cheek, not hair
 LOWER_LIP, FOREHEAD, NOSE_BASE = 17, 10, 2
 MARGIN_STRIDE = 3  # outside the default view every third pixel does, both ways
-BACK_CLEARANCE = 0.3  # inter-ocular distances that the far side keeps behind the near one
+BACK_CLEARANCE, BACK_JOIN = 0.3, 0.35
+"""How far the far side keeps behind the near one, and from what distance from the silhouette, where they meet
+(inter-ocular distances)."""
 BACK_STRIDE = 4
 HIDDEN_STRIDE = 2
 SMALL_PERSON = 130_000  # pixels of the canvas
@@ -129,8 +131,10 @@ def build_back(
     x, y = pixel_grid()
     front = np.where(face.body, surfaces.body, surfaces.head)
     front = np.where(behind.hidden, height, front)
-    points = unproject(x, y, np.minimum(surfaces.back, front - BACK_CLEARANCE * face.eye_distance))
     opaque = (matte.alpha > 0.9).astype(np.uint8)
+    inwards = cv2.distanceTransform(opaque, cv2.DIST_L2, 5) / np.float32(BACK_JOIN * face.eye_distance)
+    clearance = np.float32(BACK_CLEARANCE * face.eye_distance) * smoothstep(inwards)
+    points = unproject(x, y, np.minimum(surfaces.back, front - clearance))
     solid = cv2.erode(opaque, np.ones((BACK_INSET, BACK_INSET), np.uint8)) > 0
     stride = 2 if _is_small(matte) else BACK_STRIDE
     across, upward = surface_steps(points, solid, stride)

@@ -17,7 +17,15 @@ from avatar_core.lift.layer import Layer
 from avatar_core.lift.relief import Refinement, Relief
 from avatar_core.models.encoder.appearance import blend_sources, sample
 from avatar_core.models.encoder.correction import with_correction
-from avatar_core.models.encoder.extent import PRESENT, above_shoulders, bare_columns, bare_ears, bare_sides, stood_for
+from avatar_core.models.encoder.extent import (
+    PRESENT,
+    above_shoulders,
+    bare_columns,
+    bare_ears,
+    bare_sides,
+    run_into_collar,
+    stood_for,
+)
 from avatar_core.models.encoder.guide import Guide, build_guide
 from avatar_core.models.encoder.layout import COLUMNS, DOME_SHARE, ROWS, rays, usable
 from avatar_core.models.encoder.network import EncoderNetwork, Prediction
@@ -57,15 +65,15 @@ class LearnedEncoder:
         guide = build_guide(relief)
         similarity = torch.from_numpy(guide.canonical_to_head).float()[None]
         maps = torch.from_numpy(guide.maps)[None].contiguous(memory_format=torch.channels_last)  # a fifth faster
-        prediction = self.network(maps, similarity)
+        prediction = run_into_collar(self.network(maps, similarity))
         sides, ears = bare_sides(relief), bare_ears(relief)
-        presence = prediction.presence[0].numpy() * (usable() & above_shoulders()) * bare_columns(sides)
+        presence = prediction.presence[0].numpy() * usable() * bare_columns(sides)
         corrected = with_correction(relief, prediction.correction[0].numpy(), (sides[0] * ears[0], sides[1] * ears[1]))
         layer = self._sheet(prediction, torch.from_numpy(presence), guide, corrected)
         radius = prediction.radius[0].numpy()
 
         def replaces(canonical: NDArray[np.floating]) -> NDArray[np.bool_]:
-            return stood_for(canonical, radius, presence)
+            return stood_for(canonical, radius, presence * above_shoulders())
 
         return Refinement(corrected, [layer] if len(layer) else [], replaces)
 
