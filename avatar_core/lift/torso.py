@@ -50,6 +50,12 @@ SMALL_PERSON = 130_000  # pixels of the canvas
 BACK_INSET = 9  # pixels, twice the distance the far side keeps from the soft rim
 SKIN_DEVIATION = 2.2  # robust standard deviations from the face's median colour
 RIM_INSET = 0.04  # inter-ocular distances: nearer to the rim some background is left in the colours
+COLLAR_FROM, COLLAR_TO = 0.2, 0.6
+"""Inter-ocular distances below the chin where, seen from behind, hair and nape give way to clothes."""
+NECK_WIDTH, SHOULDER_RISE = 0.55, 0.8
+"""Beyond this distance from the chin's middle clothes begin higher by this slope."""
+CLOTHES_FROM = 0.3
+FEWEST_RIM_PIXELS = 200
 RIM_BAND = 0.26  # inter-ocular distances from the silhouette whose colours the far side takes
 FACE_CLEARANCE = 5.0  # pixels
 BACK = PART_NAMES.index("back")
@@ -159,18 +165,31 @@ def far_side_colour(
     alpha: NDArray[np.float32], foreground: NDArray[np.float32], face: FacePlacement, registered: Registration
 ) -> NDArray[np.float32]:
     """Colours (S, S, 3) of the far side: the rim's hair folded inwards over and over, smooth where there is none."""
-    _, y = pixel_grid()
+    x, y = pixel_grid()
     unit = face.eye_distance
-    rim = _rim(alpha, foreground, face, registered.distance, y)
-    smooth = push_pull(foreground, rim.astype(np.float32))
+    hair, clothes = _rim(alpha, foreground, face, registered.distance, y)
+    across, down = (np.float32(1 / unit) * (axis - np.float32(face.landmarks[CHIN, i])) for i, axis in enumerate((x, y)))
+    level = down + np.float32(SHOULDER_RISE) * np.maximum(np.abs(across) - np.float32(NECK_WIDTH), 0)
+    body = smoothstep((level - COLLAR_FROM) / (COLLAR_TO - COLLAR_FROM))[..., None]
+    smooth = _continued(foreground, hair) * (1 - body) + _continued(foreground, clothes) * body
     outside = (alpha > 0.9).astype(np.uint8)
     distance, label = cv2.distanceTransformWithLabels(outside, cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL)
     fold = FOLD_LENGTH * unit
     source = folded_places(distance, label, np.float32(fold), np.float32(FOLD_START))
     folded = cv2.remap(foreground, source[0], source[1], cv2.INTER_LINEAR)
-    certain = cv2.GaussianBlur(rim.astype(np.float32), (0, 0), 2.0)
+    certain = cv2.GaussianBlur((hair | clothes).astype(np.float32), (0, 0), 2.0)
     share = FOLD_SHARE * np.clip(2 * cv2.remap(certain, source[0], source[1], cv2.INTER_LINEAR) - 1, 0, 1)
     return np.asarray(smooth * (1 - share[..., None]) + folded * share[..., None], np.float32)
+
+
+def _continued(foreground: NDArray[np.float32], chosen: NDArray[np.bool_]) -> NDArray[np.float32]:
+    """Smooth continuation (S, S, 3) of the ``chosen`` pixels' colours, made at half size."""
+    size = foreground.shape[1::-1]
+    half = (size[0] // 2, size[1] // 2)
+    weight = np.asarray(cv2.resize(chosen.astype(np.float32), half, interpolation=cv2.INTER_AREA), np.float32)
+    summed = cv2.resize(foreground * chosen[..., None], half, interpolation=cv2.INTER_AREA)
+    filled = push_pull(summed / np.maximum(weight, np.float32(1e-6))[..., None], (weight > 0.2).astype(np.float32))
+    return np.asarray(cv2.resize(filled, size, interpolation=cv2.INTER_LINEAR), np.float32)
 
 
 @kernel()
@@ -295,8 +314,8 @@ def _rim(
     face: FacePlacement,
     distance: NDArray[np.float32],
     y: NDArray[np.float32],
-) -> NDArray[np.bool_]:
-    """Hair and clothes near the silhouette, clear of the face: where the far side's colours come from. Skin counts at
+) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """Hair near the silhouette, clear of the face, and clothes: where the far side's colours come from. Skin counts at
     the crown alone: there it is a bald head, or a cap or hair of that colour, and not an ear or a temple."""
     opaque = alpha > 0.9
     crown = y < face.landmarks[FOREHEAD, 1]
@@ -306,9 +325,14 @@ def _rim(
     rim = opaque & away & clean & (depth < RIM_BAND * face.eye_distance) & ~face.body
     hair = rim & (crown | ~skin_coloured(foreground, face))
     head = hair if hair.sum() > 0.15 * rim.sum() else rim
-    clothes = opaque & clean & face.body & (y > face.landmarks[CHIN, 1] + 0.5 * face.eye_distance)
-    chosen = head | clothes
-    return chosen if chosen.sum() > 200 else opaque
+    clothes = opaque & clean & face.body & (y > face.landmarks[CHIN, 1] + CLOTHES_FROM * face.eye_distance)
+    if head.sum() + clothes.sum() <= FEWEST_RIM_PIXELS:
+        head = clothes = opaque
+    elif head.sum() <= FEWEST_RIM_PIXELS:
+        head = clothes
+    elif clothes.sum() <= FEWEST_RIM_PIXELS:
+        clothes = head
+    return head, clothes
 
 
 def skin_coloured(foreground: NDArray[np.float32], face: FacePlacement) -> NDArray[np.bool_]:
