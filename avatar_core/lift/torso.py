@@ -23,8 +23,8 @@ from avatar_core.lift.fill import nearest, push_pull
 from avatar_core.lift.layer import Layer, surface_steps
 from avatar_core.lift.maps import distance_from, median_colour, pick, smoothstep
 from avatar_core.lift.matte import FAINT, Matte
-from avatar_core.lift.pose import FacePlacement
-from avatar_core.lift.surfaces import Surfaces
+from avatar_core.lift.pose import FACING, FacePlacement
+from avatar_core.lift.surfaces import NECK_CENTRE_Z, NECK_HALF_WIDTH, Surfaces
 from avatar_core.rendering.jit import kernel
 from avatar_core.tracking.topology import CHIN
 
@@ -236,8 +236,19 @@ def _behind_head(
     top, bottom = face.landmarks[NOSE_BASE, 1], face.landmarks[CHIN, 1] + face.eye_distance
     column = (x > left) & (x < right) & (y > top) & (y < bottom)
     head = (matte.alpha > 0.5) & ~face.body
-    hidden = (near | column) & head & ~visible
+    hidden = (near | column) & head & ~visible & ~_beside_neck(face, x, y)
     return hidden, column & hidden
+
+
+def _beside_neck(face: FacePlacement, x: NDArray[np.float32], y: NDArray[np.float32]) -> NDArray[np.bool_]:
+    """(S, S) on the far side of a turned head, beside its neck and above the chin: nothing of the body is there."""
+    rotation, unit = face.to_head.rotation, face.eye_distance
+    if abs(np.arctan2(rotation[0, 2], rotation[2, 2])) < FACING:
+        return np.zeros(x.shape, bool)
+    towards_neck = rotation @ (np.array([0.0, 0.0, NECK_CENTRE_Z]) - face.canonical[CHIN] * np.array([0.0, 0.0, 1.0]))
+    middle = face.landmarks[CHIN, 0] + towards_neck[0] * unit
+    off = (x - np.float32(middle)) * np.float32(np.sign(rotation[0, 2]) / unit)
+    return (off > NECK_HALF_WIDTH) & (y < face.landmarks[CHIN, 1])
 
 
 def body_colour(behind: HiddenBody, matte: Matte, face: FacePlacement) -> NDArray[np.float32]:

@@ -26,6 +26,7 @@ from avatar_core.models.encoder.extent import (
     run_into_collar,
     stood_for,
 )
+from avatar_core.models.encoder.far_cheek import mirror_cheek
 from avatar_core.models.encoder.guide import Guide, build_guide
 from avatar_core.models.encoder.layout import COLUMNS, DOME_SHARE, ROWS, rays, usable
 from avatar_core.models.encoder.network import EncoderNetwork, Prediction
@@ -83,6 +84,11 @@ class LearnedEncoder:
         origin, direction = (torch.from_numpy(values).float() for values in rays(fine * ROWS, fine * COLUMNS))
         radius = _finer(prediction.radius[0, None], fine)[0]
         present = _finer(presence[None], fine)[0]
+        cheek = mirror_cheek(relief, *radius.shape)
+        if cheek is not None:
+            share = torch.from_numpy(cheek.share)
+            radius = torch.where(present > PRESENT, torch.lerp(radius, torch.from_numpy(cheek.radius), share), torch.from_numpy(cheek.radius))
+            present = torch.maximum(present, share)
         points = (origin + direction * radius[..., None])[None]
         similarity = torch.from_numpy(guide.canonical_to_head).float()[None]
         front, back, coverage = (
@@ -94,7 +100,12 @@ class LearnedEncoder:
         base = _in_the_photos_colours(base, present, rim)
         gates = _finer(prediction.gates[0].movedim(-1, 0), fine).movedim(0, -1)[None]
         colour = blend_sources(points, direction, similarity, front, back, coverage, base, gates)[0].numpy()
-        return cut_sheet(points[0].numpy(), (present > PRESENT).numpy(), colour, relief, self._mean)
+        u = points[0].numpy().copy()
+        if cheek is not None:
+            share = cheek.share[..., None]
+            colour += share * (cheek.colour - colour)
+            u += share * (cheek.u - u)
+        return cut_sheet(points[0].numpy(), u, (present > PRESENT).numpy(), colour, relief, self._mean)
 
 
 def _in_the_photos_colours(base: Tensor, present: Tensor, rim: Tensor) -> Tensor:
