@@ -199,8 +199,9 @@ def _blend_seam(
 def _back(
     solid: NDArray[np.bool_], rim: NDArray[np.float32], plane: float, chin_y: float, unit: float
 ) -> NDArray[np.float32]:
-    """Far side (half resolution): the silhouette's relief, saturating at the skull's depth, at the nape below. It starts
-    from the near side's rim, and from the widest ``plane`` inside of the silhouette: the jaw does not lead it there."""
+    """Far side (half resolution): the silhouette's relief, saturating at the skull's depth, at the nape below. It
+    starts from the near side's rim, and inside of the silhouette from the widest ``plane``: the jaw does not lead it
+    there."""
     rows = np.arange(solid.shape[0], dtype=np.float32)[:, None]
     levels = [chin_y - 1.0 * unit, chin_y - 0.1 * unit]
     role = np.where(solid, poisson.HEAD, poisson.FIXED).astype(np.uint8)

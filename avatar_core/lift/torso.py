@@ -168,7 +168,9 @@ def far_side_colour(
     x, y = pixel_grid()
     unit = face.eye_distance
     hair, clothes = _rim(alpha, foreground, face, registered.distance, y)
-    across, down = (np.float32(1 / unit) * (axis - np.float32(face.landmarks[CHIN, i])) for i, axis in enumerate((x, y)))
+    across, down = (
+        np.float32(1 / unit) * (axis - np.float32(face.landmarks[CHIN, i])) for i, axis in enumerate((x, y))
+    )
     level = down + np.float32(SHOULDER_RISE) * np.maximum(np.abs(across) - np.float32(NECK_WIDTH), 0)
     body = smoothstep((level - COLLAR_FROM) / (COLLAR_TO - COLLAR_FROM))[..., None]
     smooth = _continued(foreground, hair) * (1 - body) + _continued(foreground, clothes) * body

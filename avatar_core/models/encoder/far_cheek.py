@@ -15,19 +15,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from avatar_core.lift.canvas import pixel_grid, unproject
+from avatar_core.lift.fill import push_pull
 from avatar_core.lift.maps import smoothstep
 from avatar_core.lift.relief import Relief
+from avatar_core.lift.torso import FOREHEAD
 from avatar_core.models.encoder.layout import cell_azimuth, locate, rays
 
 TURNED_FROM, TURNED_FULLY = 6.0, 11.0  # degrees of the photo's yaw
-NEAREST, FARTHEST = (26.0, 36.0), (85.0, 100.0)
-"""Degrees from the face's middle over which the mirror image sets in and ends: eyes and mouth move, hair differs."""
+NEAREST, FARTHEST, COVERED = (26.0, 36.0), (85.0, 100.0), (58.0, 72.0)
+"""Degrees from the face's middle over which the mirror image sets in and ends, behind a bare ear and before a covered
+one: eyes and mouth move, hair differs."""
 HIGHEST = (0.5, 0.25)  # canonical y over which it sets in below the temple
 SOLID, INSET = 0.9, 11
 """Coverage of a pixel that counts as the person's, and twice the pixels that it keeps from the outline: there the
 surface is steep and its colours are mixed."""
 LARGEST_GAIN = 1.6
-GAP = 5  # cells, side of the brush that closes what the photo's pixels leave between them
+GAP = 13  # cells, side of the brush that closes what pixels, strands of hair and the body leave between them
 FEWEST_CELLS = 60
 
 
@@ -46,8 +49,12 @@ class FarCheek:
     u: NDArray[np.float32]
 
 
-def mirror_cheek(relief: Relief, rows: int, columns: int) -> FarCheek | None:
-    """The far cheek of a photo on a layout of ``rows`` x ``columns``; None where the photo shows both sides."""
+def mirror_cheek(relief: Relief, rows: int, columns: int, ears: tuple[float, float]) -> FarCheek | None:
+    """The far cheek of a photo on a layout of ``rows`` x ``columns``; None where the photo shows both sides.
+
+    Args:
+        ears: how far ears show, see `bare_ears`.
+    """
     rotation = relief.face.to_head.rotation
     yaw = float(np.degrees(np.arctan2(rotation[0, 2], rotation[2, 2])))
     turned = float(smoothstep(np.array([(abs(yaw) - TURNED_FROM) / (TURNED_FULLY - TURNED_FROM)]))[0])
@@ -58,7 +65,9 @@ def mirror_cheek(relief: Relief, rows: int, columns: int) -> FarCheek | None:
     flipped[..., 4] *= -1
     far = np.sign(yaw) * cell_azimuth(columns)  # a face that looks to the image's left hides the left
     region = smoothstep((far - NEAREST[0]) / (NEAREST[1] - NEAREST[0]))
-    region = region * smoothstep((FARTHEST[1] - far) / (FARTHEST[1] - FARTHEST[0]))
+    bare = ears[1] if yaw > 0 else ears[0]
+    full, end = (covered + bare * (free - covered) for covered, free in zip(COVERED, FARTHEST, strict=True))
+    region = region * smoothstep((end - far) / (end - full))
     origin, direction = rays(rows, columns)
     level = (origin + direction)[..., 1]
     share = turned * region[None, :] * smoothstep((HIGHEST[0] - level) / (HIGHEST[0] - HIGHEST[1])) * flipped_known
@@ -76,11 +85,12 @@ def mirror_cheek(relief: Relief, rows: int, columns: int) -> FarCheek | None:
 def _on_layout(relief: Relief, rows: int, columns: int) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
     """Radius, colour and u (R, C, 7) of the head's visible surface, and where (R, C) the photo shows it."""
     face, matte = relief.face, relief.matte
-    x, y = pixel_grid()
     sure = cv2.erode((matte.alpha > SOLID).astype(np.uint8), np.ones((INSET, INSET), np.uint8)) > 0
-    chosen = np.flatnonzero(sure & ~face.body & relief.canvas.valid)
-    place_x, place_y = x.reshape(-1)[chosen], y.reshape(-1)[chosen]
-    points = unproject(place_x, place_y, relief.surfaces.head.reshape(-1)[chosen])
+    sure &= ~face.body & relief.canvas.valid
+    sure[: max(int(face.landmarks[FOREHEAD, 1]), 0)] = False
+    chosen = np.flatnonzero(sure)
+    x, y = (axis.reshape(-1)[chosen] for axis in pixel_grid())
+    points = unproject(x, y, relief.surfaces.head.reshape(-1)[chosen])
     canonical = face.to_head.invert(points).astype(np.float32)
     place = locate(canonical, rows, columns)
     cheek = (place[:, 0] < rows) & (canonical[:, 1] < HIGHEST[0])
@@ -93,7 +103,6 @@ def _on_layout(relief: Relief, rows: int, columns: int) -> tuple[NDArray[np.floa
     count = np.bincount(cell, minlength=rows * columns).reshape(rows, columns).astype(np.float32)
     sums = [np.bincount(cell, channel, minlength=rows * columns).reshape(rows, columns) for channel in values.T]
     total = np.dstack(sums).astype(np.float32)
-    known = cv2.morphologyEx((count > 0).astype(np.uint8), cv2.MORPH_CLOSE, np.ones((GAP, GAP), np.uint8)) > 0
-    near = cv2.blur(total, (GAP, GAP)) / np.maximum(cv2.blur(count, (GAP, GAP)), np.float32(1e-6))[..., None]
-    own = count[..., None] > 0
-    return np.where(own, total / np.maximum(count, 1)[..., None], near).astype(np.float32), known
+    closed = cv2.morphologyEx((count > 0).astype(np.uint8), cv2.MORPH_CLOSE, np.ones((GAP, GAP), np.uint8)) > 0
+    mean, known = total / np.maximum(count, 1)[..., None], (count > 0).astype(np.float32)
+    return np.dstack([push_pull(mean[..., :4], known), push_pull(mean[..., 4:], known)]), closed

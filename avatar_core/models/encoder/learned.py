@@ -70,7 +70,7 @@ class LearnedEncoder:
         sides, ears = bare_sides(relief), bare_ears(relief)
         presence = prediction.presence[0].numpy() * usable() * bare_columns(sides)
         corrected = with_correction(relief, prediction.correction[0].numpy(), (sides[0] * ears[0], sides[1] * ears[1]))
-        layer = self._sheet(prediction, torch.from_numpy(presence), guide, corrected)
+        layer = self._sheet(prediction, torch.from_numpy(presence), guide, corrected, ears)
         radius = prediction.radius[0].numpy()
 
         def replaces(canonical: NDArray[np.floating]) -> NDArray[np.bool_]:
@@ -78,16 +78,19 @@ class LearnedEncoder:
 
         return Refinement(corrected, [layer] if len(layer) else [], replaces)
 
-    def _sheet(self, prediction: Prediction, presence: Tensor, guide: Guide, relief: Relief) -> Layer:
+    def _sheet(
+        self, prediction: Prediction, presence: Tensor, guide: Guide, relief: Relief, ears: tuple[float, float]
+    ) -> Layer:
         """The template's samples where it is present."""
         fine = 1 if (relief.matte.alpha > 0.5).sum() > LARGE_PERSON else 2
         origin, direction = (torch.from_numpy(values).float() for values in rays(fine * ROWS, fine * COLUMNS))
         radius = _finer(prediction.radius[0, None], fine)[0]
         present = _finer(presence[None], fine)[0]
-        cheek = mirror_cheek(relief, *radius.shape)
+        cheek = mirror_cheek(relief, *radius.shape, ears)
         if cheek is not None:
             share = torch.from_numpy(cheek.share)
-            radius = torch.where(present > PRESENT, torch.lerp(radius, torch.from_numpy(cheek.radius), share), torch.from_numpy(cheek.radius))
+            mirrored = torch.from_numpy(cheek.radius)
+            radius = torch.where(present > PRESENT, torch.lerp(radius, mirrored, share), mirrored)
             present = torch.maximum(present, share)
         points = (origin + direction * radius[..., None])[None]
         similarity = torch.from_numpy(guide.canonical_to_head).float()[None]
