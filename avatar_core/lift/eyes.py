@@ -153,7 +153,8 @@ def _backing(
     radii = (high - low) / 2 + margin
     centre = (low + high) / 2
     inside = ((x - centre[0]) / radii[0]) ** 2 + ((y - centre[1]) / radii[1]) ** 2 < 1
-    lowest = cv2.erode(skin_height, np.ones((BACKING_SPAN, BACKING_SPAN), np.uint8))
+    brush = np.ones((BACKING_SPAN, BACKING_SPAN), np.uint8)
+    lowest = np.asarray(cv2.erode(skin_height, brush), np.float32)
     skin = _sample(lowest, x - np.float32(0.5), y - np.float32(0.5))
     ball = _ball_height(x, y, middle, EYEBALL_RADIUS * unit)
     position = unproject(x, y, np.minimum(skin, ball) - np.float32(BACKING_DEPTH * unit))

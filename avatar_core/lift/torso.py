@@ -167,11 +167,9 @@ def far_side_colour(
     """Colours (S, S, 3) of the far side: the rim's hair folded inwards over and over, smooth where there is none."""
     x, y = pixel_grid()
     unit = face.eye_distance
-    hair, clothes = _rim(alpha, foreground, face, registered.distance, y)
-    across, down = (
-        np.float32(1 / unit) * (axis - np.float32(face.landmarks[CHIN, i])) for i, axis in enumerate((x, y))
-    )
+    across, down = ((axis - np.float32(face.landmarks[CHIN, i])) / np.float32(unit) for i, axis in enumerate((x, y)))
     level = down + np.float32(SHOULDER_RISE) * np.maximum(np.abs(across) - np.float32(NECK_WIDTH), 0)
+    hair, clothes = _rim(alpha, foreground, face, registered.distance, y, level)
     body = smoothstep((level - COLLAR_FROM) / (COLLAR_TO - COLLAR_FROM))[..., None]
     smooth = _continued(foreground, hair) * (1 - body) + _continued(foreground, clothes) * body
     outside = (alpha > 0.9).astype(np.uint8)
@@ -327,9 +325,11 @@ def _rim(
     face: FacePlacement,
     distance: NDArray[np.float32],
     y: NDArray[np.float32],
+    level: NDArray[np.float32],
 ) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-    """Hair near the silhouette, clear of the face, and clothes: where the far side's colours come from. Skin counts at
-    the crown alone: there it is a bald head, or a cap or hair of that colour, and not an ear or a temple."""
+    """Hair and, below the jaw, whatever else lies near the silhouette above the collar's ``level``; and clothes: where
+    the far side's colours come from. Above the jaw skin counts at the crown alone: there it is a bald head, or a cap or
+    hair of that colour, and not an ear or a temple; below it is the neck's side, and the nape has its colour."""
     opaque = alpha > 0.9
     crown = y < face.landmarks[FOREHEAD, 1]
     away = (distance > CHEEK_WIDTH) | (crown & (distance > 0.02))
@@ -338,6 +338,8 @@ def _rim(
     rim = opaque & away & clean & (depth < RIM_BAND * face.eye_distance) & ~face.body
     hair = rim & (crown | ~skin_coloured(foreground, face))
     head = hair if hair.sum() > 0.15 * rim.sum() else rim
+    neck = opaque & clean & face.body & (depth < RIM_BAND * face.eye_distance)
+    head = head | (neck & (level < 0.5 * (COLLAR_FROM + COLLAR_TO)))
     clothes = opaque & clean & face.body & (y > face.landmarks[CHIN, 1] + CLOTHES_FROM * face.eye_distance)
     if head.sum() + clothes.sum() <= FEWEST_RIM_PIXELS:
         head = clothes = opaque

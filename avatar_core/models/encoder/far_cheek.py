@@ -18,7 +18,7 @@ from avatar_core.lift.canvas import pixel_grid, unproject
 from avatar_core.lift.fill import push_pull
 from avatar_core.lift.maps import smoothstep
 from avatar_core.lift.relief import Relief
-from avatar_core.lift.torso import FOREHEAD
+from avatar_core.lift.torso import FOREHEAD, LOWER_LIP
 from avatar_core.models.encoder.layout import cell_azimuth, locate, rays
 
 TURNED_FROM, TURNED_FULLY = 6.0, 11.0  # degrees of the photo's yaw
@@ -32,6 +32,8 @@ surface is steep and its colours are mixed."""
 LARGEST_GAIN = 1.6
 GAP = 13  # cells, side of the brush that closes what pixels, strands of hair and the body leave between them
 FEWEST_CELLS = 60
+HAIR_FROM, HAIR_FULLY = 0.1, 0.25  # inter-ocular distances that hair beyond the far outline is wide
+NOSE_BRIDGE = 6
 
 
 @dataclass(frozen=True)
@@ -49,12 +51,8 @@ class FarCheek:
     u: NDArray[np.float32]
 
 
-def mirror_cheek(relief: Relief, rows: int, columns: int, ears: tuple[float, float]) -> FarCheek | None:
-    """The far cheek of a photo on a layout of ``rows`` x ``columns``; None where the photo shows both sides.
-
-    Args:
-        ears: how far ears show, see `bare_ears`.
-    """
+def mirror_cheek(relief: Relief, rows: int, columns: int) -> FarCheek | None:
+    """The far cheek of a photo on a layout of ``rows`` x ``columns``; None where the photo shows both sides."""
     rotation = relief.face.to_head.rotation
     yaw = float(np.degrees(np.arctan2(rotation[0, 2], rotation[2, 2])))
     turned = float(smoothstep(np.array([(abs(yaw) - TURNED_FROM) / (TURNED_FULLY - TURNED_FROM)]))[0])
@@ -65,7 +63,7 @@ def mirror_cheek(relief: Relief, rows: int, columns: int, ears: tuple[float, flo
     flipped[..., 4] *= -1
     far = np.sign(yaw) * cell_azimuth(columns)  # a face that looks to the image's left hides the left
     region = smoothstep((far - NEAREST[0]) / (NEAREST[1] - NEAREST[0]))
-    bare = ears[1] if yaw > 0 else ears[0]
+    bare = _far_outline_bare(relief, yaw)
     full, end = (covered + bare * (free - covered) for covered, free in zip(COVERED, FARTHEST, strict=True))
     region = region * smoothstep((end - far) / (end - full))
     origin, direction = rays(rows, columns)
@@ -80,6 +78,16 @@ def mirror_cheek(relief: Relief, rows: int, columns: int, ears: tuple[float, flo
         gain = seen[both, 1:4].mean(0) / np.maximum(flipped[both, 1:4].mean(0), 0.02)
     colour = np.clip(flipped[..., 1:4] * np.clip(gain, 1 / LARGEST_GAIN, LARGEST_GAIN), 0, 1)
     return FarCheek(share.astype(np.float32), flipped[..., 0], colour.astype(np.float32), flipped[..., 4:7])
+
+
+def _far_outline_bare(relief: Relief, yaw: float) -> float:
+    """1 where the face's far outline is the person's, 0 where hair hangs beyond it."""
+    face = relief.face
+    top, bottom = (int(face.landmarks[index, 1]) for index in (NOSE_BRIDGE, LOWER_LIP))
+    far = np.sign(yaw) * (np.arange(face.body.shape[1])[None, :] - face.landmarks[NOSE_BRIDGE, 0]) > 0
+    beyond = (relief.matte.alpha > 0.5) & ~face.mesh.inside & far
+    width = beyond[max(top, 0) : bottom].sum(1).mean() / face.eye_distance if bottom > max(top, 0) else 0.0
+    return 1 - float(smoothstep(np.array([(width - HAIR_FROM) / (HAIR_FULLY - HAIR_FROM)]))[0])
 
 
 def _on_layout(relief: Relief, rows: int, columns: int) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:

@@ -28,7 +28,7 @@ from avatar_core.models.encoder.extent import (
 )
 from avatar_core.models.encoder.far_cheek import mirror_cheek
 from avatar_core.models.encoder.guide import Guide, build_guide
-from avatar_core.models.encoder.layout import COLUMNS, DOME_SHARE, ROWS, rays, usable
+from avatar_core.models.encoder.layout import CENTRE, COLUMNS, DOME_SHARE, ROWS, rays, usable
 from avatar_core.models.encoder.network import EncoderNetwork, Prediction
 from avatar_core.models.encoder.projection import canvas_position
 from avatar_core.models.encoder.sheet import cut_sheet
@@ -37,6 +37,7 @@ LARGE_PERSON = 185_000
 """Pixels of the canvas: a person who covers more has Gaussians enough, and one per cell of the template must do; else
 there are two, both ways."""
 LARGEST_GAIN = 6.0  # of a colour
+NAPE = -0.6  # canonical y
 
 
 class LearnedEncoder:
@@ -70,7 +71,7 @@ class LearnedEncoder:
         sides, ears = bare_sides(relief), bare_ears(relief)
         presence = prediction.presence[0].numpy() * usable() * bare_columns(sides)
         corrected = with_correction(relief, prediction.correction[0].numpy(), (sides[0] * ears[0], sides[1] * ears[1]))
-        layer = self._sheet(prediction, torch.from_numpy(presence), guide, corrected, ears)
+        layer = self._sheet(prediction, torch.from_numpy(presence), guide, corrected)
         radius = prediction.radius[0].numpy()
 
         def replaces(canonical: NDArray[np.floating]) -> NDArray[np.bool_]:
@@ -78,15 +79,13 @@ class LearnedEncoder:
 
         return Refinement(corrected, [layer] if len(layer) else [], replaces)
 
-    def _sheet(
-        self, prediction: Prediction, presence: Tensor, guide: Guide, relief: Relief, ears: tuple[float, float]
-    ) -> Layer:
+    def _sheet(self, prediction: Prediction, presence: Tensor, guide: Guide, relief: Relief) -> Layer:
         """The template's samples where it is present."""
         fine = 1 if (relief.matte.alpha > 0.5).sum() > LARGE_PERSON else 2
         origin, direction = (torch.from_numpy(values).float() for values in rays(fine * ROWS, fine * COLUMNS))
         radius = _finer(prediction.radius[0, None], fine)[0]
         present = _finer(presence[None], fine)[0]
-        cheek = mirror_cheek(relief, *radius.shape, ears)
+        cheek = mirror_cheek(relief, *radius.shape)
         if cheek is not None:
             share = torch.from_numpy(cheek.share)
             mirrored = torch.from_numpy(cheek.radius)
@@ -105,25 +104,32 @@ class LearnedEncoder:
         colour = blend_sources(points, direction, similarity, front, back, coverage, base, gates)[0].numpy()
         u = points[0].numpy().copy()
         if cheek is not None:
-            share = cheek.share[..., None]
-            colour += share * (cheek.colour - colour)
-            u += share * (cheek.u - u)
+            colour += cheek.share[..., None] * (cheek.colour - colour)
+            u += cheek.share[..., None] * (cheek.u - u)
         return cut_sheet(points[0].numpy(), u, (present > PRESENT).numpy(), colour, relief, self._mean)
 
 
 def _in_the_photos_colours(base: Tensor, present: Tensor, rim: Tensor) -> Tensor:
-    """The decoder's colours (1, R, C, 3), scaled so that above the ears their mean is that of the person's rim: the
-    decoder knows where hair ends and how it is shaded, the photo knows its colour.
+    """The decoder's colours (1, R, C, 3), scaled so that their mean is that of the person's rim, above the ears and at
+    the nape each for itself: the decoder knows where hair ends and how it is shaded, the photo knows the colours.
 
     Args:
         rim: (1, R, C, 3) what the lift's far side has at the same places.
     """
-    crown = present > PRESENT
-    crown[round(DOME_SHARE * len(crown)) :] = False
-    if not crown.any():
-        return base
-    own, made = rim[0][crown].mean(0), base[0][crown].clamp(min=0).mean(0)
-    return base * (own / made.clamp(min=0.02)).clamp(1 / LARGEST_GAIN, LARGEST_GAIN)
+    level = torch.from_numpy(rays(len(present), 1)[0][:, 0, 1]).float()
+    crown = torch.zeros(len(present), dtype=torch.bool)
+    crown[: round(DOME_SHARE * len(present))] = True
+    above, below = (_gain(base[0], rim[0], (present > PRESENT) & rows[:, None]) for rows in (crown, level < NAPE))
+    share = ((level - NAPE) / (CENTRE[1] - NAPE)).clamp(0, 1)[:, None, None]
+    return base * (below + share * (above - below))
+
+
+def _gain(made: Tensor, own: Tensor, cells: Tensor) -> Tensor:
+    """(3,) from the mean of ``made`` (R, C, 3) to that of ``own`` in the ``cells`` (R, C); 1 where there are none."""
+    if not cells.any():
+        return torch.ones(3)
+    gain = own[cells].mean(0) / made[cells].clamp(min=0).mean(0).clamp(min=0.02)
+    return gain.clamp(1 / LARGEST_GAIN, LARGEST_GAIN)
 
 
 def _finer(values: Tensor, fine: int) -> Tensor:
