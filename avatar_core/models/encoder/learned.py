@@ -28,7 +28,7 @@ from avatar_core.models.encoder.extent import (
 )
 from avatar_core.models.encoder.far_cheek import mirror_cheek
 from avatar_core.models.encoder.guide import Guide, build_guide
-from avatar_core.models.encoder.layout import CENTRE, COLUMNS, DOME_SHARE, ROWS, rays, usable
+from avatar_core.models.encoder.layout import COLUMNS, ROWS, rays, usable
 from avatar_core.models.encoder.network import EncoderNetwork, Prediction
 from avatar_core.models.encoder.projection import canvas_position
 from avatar_core.models.encoder.sheet import cut_sheet
@@ -37,7 +37,7 @@ LARGE_PERSON = 185_000
 """Pixels of the canvas: a person who covers more has Gaussians enough, and one per cell of the template must do; else
 there are two, both ways."""
 LARGEST_GAIN = 6.0  # of a colour
-NAPE = -0.6  # canonical y
+NEARBY = 8  # of the layout's rows and columns that count as round about
 
 
 class LearnedEncoder:
@@ -110,26 +110,26 @@ class LearnedEncoder:
 
 
 def _in_the_photos_colours(base: Tensor, present: Tensor, rim: Tensor) -> Tensor:
-    """The decoder's colours (1, R, C, 3), scaled so that their mean is that of the person's rim, above the ears and at
-    the nape each for itself: the decoder knows where hair ends and how it is shaded, the photo knows the colours.
+    """The decoder's colours (1, R, C, 3), scaled so that everywhere their mean round about is that of the person's rim:
+    the decoder knows where hair ends and how it is shaded, the photo knows the colours.
 
     Args:
         rim: (1, R, C, 3) what the lift's far side has at the same places.
     """
-    level = torch.from_numpy(rays(len(present), 1)[0][:, 0, 1]).float()
-    crown = torch.zeros(len(present), dtype=torch.bool)
-    crown[: round(DOME_SHARE * len(present))] = True
-    above, below = (_gain(base[0], rim[0], (present > PRESENT) & rows[:, None]) for rows in (crown, level < NAPE))
-    share = ((level - NAPE) / (CENTRE[1] - NAPE)).clamp(0, 1)[:, None, None]
-    return base * (below + share * (above - below))
+    cells = (present > PRESENT).float()
+    own, made = (_round_about(values[0].movedim(-1, 0).clamp(min=0), cells) for values in (rim, base))
+    gain = (own / made.clamp(min=0.02)).clamp(1 / LARGEST_GAIN, LARGEST_GAIN)
+    return base * gain.movedim(0, -1)
 
 
-def _gain(made: Tensor, own: Tensor, cells: Tensor) -> Tensor:
-    """(3,) from the mean of ``made`` (R, C, 3) to that of ``own`` in the ``cells`` (R, C); 1 where there are none."""
-    if not cells.any():
-        return torch.ones(3)
-    gain = own[cells].mean(0) / made[cells].clamp(min=0).mean(0).clamp(min=0.02)
-    return gain.clamp(1 / LARGEST_GAIN, LARGEST_GAIN)
+def _round_about(values: Tensor, cells: Tensor) -> Tensor:
+    """Means (K, R, C) of ``values`` over the ``cells`` (R, C) near each place, closed round the head."""
+    rows, columns = cells.shape
+    up, side = rows // NEARBY, columns // NEARBY
+    weighted = torch.cat([values * cells, cells[None]])[None]
+    padded = functional.pad(functional.pad(weighted, (side, side, 0, 0), mode="circular"), (0, 0, up, up))
+    sums = functional.avg_pool2d(padded, (2 * up + 1, 2 * side + 1), stride=1)[0]
+    return sums[:-1] / sums[-1:].clamp(min=1e-6)
 
 
 def _finer(values: Tensor, fine: int) -> Tensor:
