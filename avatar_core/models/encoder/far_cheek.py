@@ -21,7 +21,7 @@ from avatar_core.lift.relief import Relief
 from avatar_core.lift.torso import FOREHEAD, LOWER_LIP
 from avatar_core.models.encoder.layout import cell_azimuth, locate, rays
 
-TURNED_FROM, TURNED_FULLY = 6.0, 11.0  # degrees of the photo's yaw
+TURNED_FROM, TURNED_FULLY = 8.5, 11.5  # degrees of the photo's yaw
 NEAREST, FARTHEST, COVERED = (26.0, 36.0), (85.0, 100.0), (58.0, 72.0)
 """Degrees from the face's middle over which the mirror image sets in and ends, behind a bare ear and before a covered
 one: eyes and mouth move, hair differs."""
@@ -30,6 +30,7 @@ SOLID, INSET = 0.9, 11
 """Coverage of a pixel that counts as the person's, and twice the pixels that it keeps from the outline: there the
 surface is steep and its colours are mixed."""
 LARGEST_GAIN = 1.6
+BURIED = 0.05  # canonical units that it lies deeper: no two sides of a face are quite alike
 GAP = 13  # cells, side of the brush that closes what pixels, strands of hair and the body leave between them
 FEWEST_CELLS = 60
 HAIR_FROM, HAIR_FULLY = 0.1, 0.25  # inter-ocular distances that hair beyond the far outline is wide
@@ -77,7 +78,9 @@ def mirror_cheek(relief: Relief, rows: int, columns: int) -> FarCheek | None:
     if both.sum() >= FEWEST_CELLS:
         gain = seen[both, 1:4].mean(0) / np.maximum(flipped[both, 1:4].mean(0), 0.02)
     colour = np.clip(flipped[..., 1:4] * np.clip(gain, 1 / LARGEST_GAIN, LARGEST_GAIN), 0, 1)
-    return FarCheek(share.astype(np.float32), flipped[..., 0], colour.astype(np.float32), flipped[..., 4:7])
+    return FarCheek(
+        share.astype(np.float32), flipped[..., 0] - np.float32(BURIED), colour.astype(np.float32), flipped[..., 4:7]
+    )
 
 
 def _far_outline_bare(relief: Relief, yaw: float) -> float:
