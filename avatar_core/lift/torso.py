@@ -170,8 +170,9 @@ def far_side_colour(
     across, down = ((axis - np.float32(face.landmarks[CHIN, i])) / np.float32(unit) for i, axis in enumerate((x, y)))
     level = down + np.float32(SHOULDER_RISE) * np.maximum(np.abs(across) - np.float32(NECK_WIDTH), 0)
     hair, clothes = _rim(alpha, foreground, face, registered.distance, y, level)
-    body = smoothstep((level - COLLAR_FROM) / (COLLAR_TO - COLLAR_FROM))[..., None]
-    smooth = _continued(foreground, hair) * (1 - body) + _continued(foreground, clothes) * body
+    body = smoothstep((level - COLLAR_FROM) / (COLLAR_TO - COLLAR_FROM))
+    above, below = _continued(foreground, hair), _continued(foreground, clothes)
+    smooth = above + body[..., None] * (below - above)
     outside = (alpha > 0.9).astype(np.uint8)
     distance, label = cv2.distanceTransformWithLabels(outside, cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL)
     fold = FOLD_LENGTH * unit
@@ -179,6 +180,7 @@ def far_side_colour(
     folded = cv2.remap(foreground, source[0], source[1], cv2.INTER_LINEAR)
     certain = cv2.GaussianBlur((hair | clothes).astype(np.float32), (0, 0), 2.0)
     share = FOLD_SHARE * np.clip(2 * cv2.remap(certain, source[0], source[1], cv2.INTER_LINEAR) - 1, 0, 1)
+    share = share * (1 - np.abs(body - cv2.remap(body, source[0], source[1], cv2.INTER_LINEAR)))
     return np.asarray(smooth * (1 - share[..., None]) + folded * share[..., None], np.float32)
 
 
