@@ -55,6 +55,7 @@ COLLAR_FROM, COLLAR_TO = 0.2, 0.6
 NECK_WIDTH, SHOULDER_RISE = 0.55, 0.8
 """Beyond this distance from the chin's middle clothes begin higher by this slope."""
 CLOTHES_FROM = 0.3
+HAND_FROM = 0.62  # inter-ocular distances beside the chin's middle where skin is a hand's or shoulder's
 FEWEST_RIM_PIXELS = 200
 RIM_BAND = 0.26  # inter-ocular distances from the silhouette whose colours the far side takes
 FACE_CLEARANCE = 5.0  # pixels
@@ -338,9 +339,11 @@ def _rim(
     depth = cv2.distanceTransform((alpha > 0.5).astype(np.uint8), cv2.DIST_L2, 3)
     clean = depth > RIM_INSET * face.eye_distance
     rim = opaque & away & clean & (depth < RIM_BAND * face.eye_distance) & ~face.body
-    hair = rim & (crown | ~skin_coloured(foreground, face))
+    skin = skin_coloured(foreground, face)
+    hair = rim & (crown | ~skin)
     head = hair if hair.sum() > 0.15 * rim.sum() else rim
-    neck = opaque & clean & face.body & (depth < RIM_BAND * face.eye_distance)
+    beside = np.abs(np.arange(alpha.shape[1]) - face.landmarks[CHIN, 0]) > HAND_FROM * face.eye_distance
+    neck = opaque & clean & face.body & (depth < RIM_BAND * face.eye_distance) & ~(skin & beside)
     head = head | (neck & (level < 0.5 * (COLLAR_FROM + COLLAR_TO)))
     clothes = opaque & clean & face.body & (y > face.landmarks[CHIN, 1] + CLOTHES_FROM * face.eye_distance)
     if head.sum() + clothes.sum() <= FEWEST_RIM_PIXELS:
