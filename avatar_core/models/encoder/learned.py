@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import cv2
 import numpy as np
 import torch
 import torch.nn.functional as functional
@@ -126,10 +127,11 @@ def _round_about(values: Tensor, cells: Tensor) -> Tensor:
     """Means (K, R, C) of ``values`` over the ``cells`` (R, C) near each place, closed round the head."""
     rows, columns = cells.shape
     up, side = rows // NEARBY, columns // NEARBY
-    weighted = torch.cat([values * cells, cells[None]])[None]
-    padded = functional.pad(functional.pad(weighted, (side, side, 0, 0), mode="circular"), (0, 0, up, up))
-    sums = functional.avg_pool2d(padded, (2 * up + 1, 2 * side + 1), stride=1)[0]
-    return sums[:-1] / sums[-1:].clamp(min=1e-6)
+    weighted = torch.cat([values * cells, cells[None]])
+    ring = functional.pad(weighted[None], (side, side, 0, 0), mode="circular")[0].movedim(0, -1)
+    size = (2 * side + 1, 2 * up + 1)
+    means = cv2.blur(np.ascontiguousarray(ring.numpy()), size, borderType=cv2.BORDER_CONSTANT)[:, side:-side]
+    return torch.from_numpy(means[..., :-1] / np.maximum(means[..., -1:], 1e-6)).movedim(-1, 0)
 
 
 def _finer(values: Tensor, fine: int) -> Tensor:
