@@ -18,6 +18,7 @@ from avatar_core.avatar import PART_NAMES
 from avatar_core.lift.canvas import UNITS_PER_PIXEL, project, unproject
 from avatar_core.lift.fill import push_pull
 from avatar_core.lift.layer import Layer
+from avatar_core.lift.maps import median_colour
 from avatar_core.lift.mesh import polygon_mask
 from avatar_core.lift.pose import FacePlacement
 from avatar_core.lift.stretch import FAINT_LASH
@@ -27,10 +28,14 @@ from avatar_core.tracking.topology import LEFT_EYE_RING, LEFT_IRIS, RIGHT_EYE_RI
 
 LID_CLEARANCE = 0.014  # inter-ocular distances between the eyeball and the lids over it
 BALL_SHARE = 0.86  # of the radius: beyond it the sphere turns away so steeply that the socket takes over
-SOCKET_SLOPE = 1.0
+SOCKET_SLOPE = 0.4
 UNCOVERED = 0.45  # of the radius: from there outwards the border of an eyeball turned by 0.5 uncovers the socket
 SPARSE = 4  # steps between the socket's samples behind the eyeball
 BEHIND_BALL = 0.05  # inter-ocular distances that the socket lies behind the eyeball there, at most
+BACKING_REACH, BACKING_STEP = 0.18, 2.0  # inter-ocular distances beyond the opening; pixels
+BACKING_DEPTH, BACKING_SPAN = 0.07, 9  # inter-ocular distances under skin and eyeball, where the skin is lowest; pixels
+BACKING_SHADE = 0.75
+"""Behind the corners of the eyes a coarse sheet goes on under the skin: seen from the side nothing may show through."""
 SAMPLE_STEP = 0.5  # pixels
 REACH_UP, REACH_DOWN, REACH_SIDE = 0.15, 0.13, 0.09  # beyond the lid margins, inter-ocular distances
 IRIS_OF_EYE_WIDTH = (0.19, 0.29)
@@ -119,6 +124,8 @@ def _eyeball(
     follow = 1 - np.maximum(depth - 1, 0) / np.maximum(height, 1)
     over_eye.follow[window.rows, window.columns] = follow
 
+    around_eye = picture[window.rows, window.columns][~opening]
+    white_and_skin = np.float32(BACKING_SHADE) * 0.5 * (colours.mean((0, 1)) + median_colour(around_eye))
     radius = EYEBALL_RADIUS * face.eye_distance
     skin = skin_height[window.rows, window.columns]
     near = polygon_mask(_grown(outline, 0.10 * face.eye_distance), picture.shape[0])[window.rows, window.columns]
@@ -167,7 +174,7 @@ def _eyeball(
     inset = BALL_SHARE * radius - off_axis.reshape(-1)[hidden]
     deeper = np.minimum(inset, BEHIND_BALL * face.eye_distance)
     socket = _socket_behind(layer.take(hidden), deeper, white.reshape(-1, 3)[hidden], resting[hidden])
-    return [layer.take(kept), socket]
+    return [layer.take(kept), socket, _backing(side, outline, middle, white_and_skin, skin_height, face)]
 
 
 def _sparse(shape: tuple[int, ...]) -> NDArray[np.bool_]:
@@ -192,6 +199,42 @@ def _socket_behind(
         u=u.astype(np.float32),
         part=np.full(len(ball), _EYE_SOCKET, np.uint8),
         seen=np.zeros(len(ball), bool),
+    )
+
+
+def _backing(
+    side: int, outline: NDArray[np.floating], middle: NDArray[np.floating], colour: NDArray[np.float32],
+    skin_height: NDArray[np.float32], face: FacePlacement,
+) -> Layer:  # fmt: skip
+    """A sheet of one ``colour`` (3,) behind the eyeball at ``middle`` (3,) and the skin round its opening."""
+    unit = face.eye_distance
+    low, high = (np.asarray(edge, np.float32) for edge in (outline.min(0), outline.max(0)))
+    margin = np.float32(BACKING_REACH * unit)
+    x, y = (np.arange(low[i] - margin, high[i] + margin, BACKING_STEP, dtype=np.float32) for i in range(2))
+    x, y = np.meshgrid(x, y)
+    radii = (high - low) / 2 + margin
+    centre = (low + high) / 2
+    inside = ((x - centre[0]) / radii[0]) ** 2 + ((y - centre[1]) / radii[1]) ** 2 < 1
+    brush = np.ones((BACKING_SPAN, BACKING_SPAN), np.uint8)
+    lowest = np.asarray(cv2.erode(skin_height, brush), np.float32)
+    skin = _sample(lowest, x - np.float32(0.5), y - np.float32(0.5))
+    ball = _ball_height(x, y, middle, EYEBALL_RADIUS * unit)
+    position = unproject(x, y, np.minimum(skin, ball) - np.float32(BACKING_DEPTH * unit))
+    across, upward = np.gradient(position, axis=1)[inside], -np.gradient(position, axis=0)[inside]
+    position = position[inside]
+    count = len(position)
+    direction = (position - unproject(middle[0], middle[1], middle[2])) @ face.to_head.rotation / face.to_head.scale
+    return Layer(
+        position=position,
+        across=across,
+        upward=upward,
+        colour=np.broadcast_to(colour, (count, 3)),
+        coverage=np.ones(count, np.float32),
+        u=(direction + EYEBALL_CENTRES[side]).astype(np.float32),
+        part=np.full(count, _EYE_SOCKET, np.uint8),
+        neck_weight=np.ones(count, np.float32),
+        expression_weight=np.ones(count, np.float32),
+        seen=np.zeros(count, bool),
     )
 
 

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from avatar_core.lift import poisson
 from avatar_core.lift.canvas import UNITS_PER_PIXEL
 from avatar_core.lift.fill import nearest, push_pull
-from avatar_core.lift.maps import smoothstep
+from avatar_core.lift.maps import distance_from, smoothstep
 from avatar_core.lift.pose import FacePlacement
 from avatar_core.tracking.topology import CHIN, JAW_LINE
 
@@ -38,7 +38,9 @@ SKULL_CENTRE = np.array([0.0, 0.28, -0.78])
 SKULL_RADII = np.array([0.88, 0.98, 1.08])
 HAIR_BEHIND = 0.08
 BACK_SWELL = 1.25
-NAPE_DEPTH = 0.55  # how far nape and upper back lie behind the rim, inter-ocular distances
+NAPE_SWELL = 1.1
+NAPE_DEPTH = 0.85  # how far nape and upper back lie behind the rim, inter-ocular distances
+OUTLINE_BAND = 0.12  # inter-ocular distances from the silhouette over which the far side leaves the near one's rim
 
 
 @dataclass(frozen=True)
@@ -113,7 +115,7 @@ def build_surfaces(alpha: NDArray[np.float32], face: FacePlacement) -> Surfaces:
     edge = nearest(head_full[..., None], inside)[..., 0]
     under_jaw = np.maximum(edge - JAW_SLOPE * face.jaw_edge, np.minimum(edge, body_full + JAW_CLEARANCE))
     head_full = np.where(face.jaw_edge > 0, under_jaw, head_full)
-    back = _back(face, solid, rim, chin_y, unit)
+    back = _back(solid, rim, _rim_plane(face) / 2, chin_y, unit)
     return Surfaces(head_full, body_full, 2 * _double(back))
 
 
@@ -126,9 +128,14 @@ def _mesh_height(face: FacePlacement) -> NDArray[np.float32]:
     return np.where(face.mesh.inside, blurred, 0).astype(np.float32)
 
 
+def _rim_plane(face: FacePlacement) -> float:
+    """Height of the head's widest plane, canvas pixels."""
+    return float(face.height_of(np.array([0.0, 0.28, RIM_PLANE])))
+
+
 def _rim_height(face: FacePlacement, shape: tuple[int, ...]) -> NDArray[np.float32]:
     """Height of the silhouette (H, W), canvas pixels: the head's widest plane, and the jaw line close to it."""
-    plane = float(face.height_of(np.array([0.0, 0.28, RIM_PLANE])))
+    plane = _rim_plane(face)
     jaw = face.landmarks[list(JAW_LINE)]
     dense = np.linspace(0, len(jaw) - 1, 8 * len(jaw))
     along = np.stack([np.interp(dense, np.arange(len(jaw)), jaw[:, axis]) for axis in range(2)], axis=-1)
@@ -190,16 +197,19 @@ def _blend_seam(
 
 
 def _back(
-    face: FacePlacement, solid: NDArray[np.bool_], rim: NDArray[np.float32], chin_y: float, unit: float
+    solid: NDArray[np.bool_], rim: NDArray[np.float32], plane: float, chin_y: float, unit: float
 ) -> NDArray[np.float32]:
-    """Far side (half resolution): the silhouette's relief, saturating at the skull's depth, at the nape below."""
+    """Far side (half resolution): the silhouette's relief, saturating at the skull's depth, at the nape below. It
+    starts from the near side's rim, and inside of the silhouette from the widest ``plane``: the jaw does not lead it
+    there."""
     rows = np.arange(solid.shape[0], dtype=np.float32)[:, None]
     levels = [chin_y - 1.0 * unit, chin_y - 0.1 * unit]
     role = np.where(solid, poisson.HEAD, poisson.FIXED).astype(np.uint8)
-    swell = np.broadcast_to(np.interp(rows, levels, [BACK_SWELL, 0.5]).astype(np.float32), solid.shape)
+    swell = np.broadcast_to(np.interp(rows, levels, [BACK_SWELL, NAPE_SWELL]).astype(np.float32), solid.shape)
     soft = SOFT_RIM * unit
     depth = _expand(poisson.solve(role, np.zeros(solid.shape, np.float32), -4 * swell), soft)
     skull = (SKULL_RADII[2] + HAIR_BEHIND + (RIM_PLANE - SKULL_CENTRE[2])) * unit
     limit = np.interp(rows, levels, [skull, NAPE_DEPTH * unit]).astype(np.float32)
     saturated = depth / (1 + (depth / limit) ** 4) ** 0.25
-    return np.where(solid, rim - saturated, rim).astype(np.float32)
+    start = plane + (rim - plane) * np.exp(-((distance_from(~solid) / (OUTLINE_BAND * unit)) ** 2))
+    return np.where(solid, start - saturated, rim).astype(np.float32)

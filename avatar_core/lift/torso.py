@@ -21,10 +21,10 @@ from avatar_core.lift.coordinates import (
 )
 from avatar_core.lift.fill import nearest, push_pull
 from avatar_core.lift.layer import Layer, surface_steps
-from avatar_core.lift.maps import distance_from, median_colour, pick
+from avatar_core.lift.maps import distance_from, median_colour, pick, smoothstep
 from avatar_core.lift.matte import FAINT, Matte
-from avatar_core.lift.pose import FacePlacement
-from avatar_core.lift.surfaces import Surfaces
+from avatar_core.lift.pose import FACING, FacePlacement
+from avatar_core.lift.surfaces import NECK_CENTRE_Z, NECK_HALF_WIDTH, Surfaces
 from avatar_core.rendering.jit import kernel
 from avatar_core.tracking.topology import CHIN
 
@@ -42,13 +42,22 @@ CHEEK_WIDTH = 0.14  # inter-ocular distances beside the face mesh that may still
 LOWER_LIP, FOREHEAD, NOSE_BASE = 17, 10, 2
 LIPS_INSIDE = (13, 14)
 MARGIN_STRIDE = 3  # outside the default view every third pixel does, both ways
-BACK_CLEARANCE = 0.3  # inter-ocular distances that the far side keeps behind the near one
+BACK_CLEARANCE, BACK_JOIN = 0.3, 0.35
+"""How far the far side keeps behind the near one, and from what distance from the silhouette, where they meet
+(inter-ocular distances)."""
 BACK_STRIDE = 4
 HIDDEN_STRIDE = 2
 SMALL_PERSON = 130_000  # pixels of the canvas
 BACK_INSET = 9  # pixels, twice the distance the far side keeps from the soft rim
 SKIN_DEVIATION = 2.2  # robust standard deviations from the face's median colour
 RIM_INSET = 0.04  # inter-ocular distances: nearer to the rim some background is left in the colours
+COLLAR_FROM, COLLAR_TO = 0.2, 0.6
+"""Inter-ocular distances below the chin where, seen from behind, hair and nape give way to clothes."""
+NECK_WIDTH, SHOULDER_RISE = 0.55, 0.8
+"""Beyond this distance from the chin's middle clothes begin higher by this slope."""
+CLOTHES_FROM = 0.3
+HAND_FROM = 0.62  # inter-ocular distances beside the chin's middle where skin is a hand's or shoulder's
+FEWEST_RIM_PIXELS = 200
 RIM_BAND = 0.26  # inter-ocular distances from the silhouette whose colours the far side takes
 FACE_CLEARANCE = 5.0  # pixels
 SOCKET_REACH, SOCKET_ROOM = np.array([0.62, 0.38], np.float32), 0.75
@@ -132,8 +141,10 @@ def build_back(
     x, y = pixel_grid()
     front = np.where(face.body, surfaces.body, surfaces.head)
     front = np.where(behind.hidden, height, front)
-    points = unproject(x, y, np.minimum(surfaces.back, front - BACK_CLEARANCE * face.eye_distance))
     opaque = (matte.alpha > 0.9).astype(np.uint8)
+    inwards = cv2.distanceTransform(opaque, cv2.DIST_L2, 5) / np.float32(BACK_JOIN * face.eye_distance)
+    clearance = np.float32(BACK_CLEARANCE * face.eye_distance) * smoothstep(inwards)
+    points = unproject(x, y, np.minimum(surfaces.back, front - clearance))
     solid = cv2.erode(opaque, np.ones((BACK_INSET, BACK_INSET), np.uint8)) > 0
     stride = 2 if _is_small(matte) else BACK_STRIDE
     across, upward = surface_steps(points, solid, stride)
@@ -158,18 +169,33 @@ def far_side_colour(
     alpha: NDArray[np.float32], foreground: NDArray[np.float32], face: FacePlacement, registered: Registration
 ) -> NDArray[np.float32]:
     """Colours (S, S, 3) of the far side: the rim's hair folded inwards over and over, smooth where there is none."""
-    _, y = pixel_grid()
+    x, y = pixel_grid()
     unit = face.eye_distance
-    rim = _rim(alpha, foreground, face, registered.distance, y)
-    smooth = push_pull(foreground, rim.astype(np.float32))
+    across, down = ((axis - np.float32(face.landmarks[CHIN, i])) / np.float32(unit) for i, axis in enumerate((x, y)))
+    level = down + np.float32(SHOULDER_RISE) * np.maximum(np.abs(across) - np.float32(NECK_WIDTH), 0)
+    hair, clothes = _rim(alpha, foreground, face, registered.distance, y, level)
+    body = smoothstep((level - COLLAR_FROM) / (COLLAR_TO - COLLAR_FROM))
+    above, below = _continued(foreground, hair), _continued(foreground, clothes)
+    smooth = above + body[..., None] * (below - above)
     outside = (alpha > 0.9).astype(np.uint8)
     distance, label = cv2.distanceTransformWithLabels(outside, cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL)
     fold = FOLD_LENGTH * unit
     source = folded_places(distance, label, np.float32(fold), np.float32(FOLD_START))
     folded = cv2.remap(foreground, source[0], source[1], cv2.INTER_LINEAR)
-    certain = cv2.GaussianBlur(rim.astype(np.float32), (0, 0), 2.0)
+    certain = cv2.GaussianBlur((hair | clothes).astype(np.float32), (0, 0), 2.0)
     share = FOLD_SHARE * np.clip(2 * cv2.remap(certain, source[0], source[1], cv2.INTER_LINEAR) - 1, 0, 1)
+    share = share * (1 - np.abs(body - cv2.remap(body, source[0], source[1], cv2.INTER_LINEAR)))
     return np.asarray(smooth * (1 - share[..., None]) + folded * share[..., None], np.float32)
+
+
+def _continued(foreground: NDArray[np.float32], chosen: NDArray[np.bool_]) -> NDArray[np.float32]:
+    """Smooth continuation (S, S, 3) of the ``chosen`` pixels' colours, made at half size."""
+    size = foreground.shape[1::-1]
+    half = (size[0] // 2, size[1] // 2)
+    weight = np.asarray(cv2.resize(chosen.astype(np.float32), half, interpolation=cv2.INTER_AREA), np.float32)
+    summed = cv2.resize(foreground * chosen[..., None], half, interpolation=cv2.INTER_AREA)
+    filled = push_pull(summed / np.maximum(weight, np.float32(1e-6))[..., None], (weight > 0.2).astype(np.float32))
+    return np.asarray(cv2.resize(filled, size, interpolation=cv2.INTER_LINEAR), np.float32)
 
 
 @kernel()
@@ -216,8 +242,19 @@ def _behind_head(
     top, bottom = face.landmarks[NOSE_BASE, 1], face.landmarks[CHIN, 1] + face.eye_distance
     column = (x > left) & (x < right) & (y > top) & (y < bottom)
     head = (matte.alpha > 0.5) & ~face.body
-    hidden = (near | column) & head & ~visible
+    hidden = (near | column) & head & ~visible & ~_beside_neck(face, x, y)
     return hidden, column & hidden
+
+
+def _beside_neck(face: FacePlacement, x: NDArray[np.float32], y: NDArray[np.float32]) -> NDArray[np.bool_]:
+    """(S, S) on the far side of a turned head, beside its neck and above the chin: nothing of the body is there."""
+    rotation, unit = face.to_head.rotation, face.eye_distance
+    if abs(np.arctan2(rotation[0, 2], rotation[2, 2])) < FACING:
+        return np.zeros(x.shape, bool)
+    towards_neck = rotation @ (np.array([0.0, 0.0, NECK_CENTRE_Z]) - face.canonical[CHIN] * np.array([0.0, 0.0, 1.0]))
+    middle = face.landmarks[CHIN, 0] + towards_neck[0] * unit
+    off = (x - np.float32(middle)) * np.float32(np.sign(rotation[0, 2]) / unit)
+    return (off > NECK_HALF_WIDTH) & (y < face.landmarks[CHIN, 1])
 
 
 def body_colour(behind: HiddenBody, matte: Matte, face: FacePlacement) -> NDArray[np.float32]:
@@ -298,20 +335,31 @@ def _rim(
     face: FacePlacement,
     distance: NDArray[np.float32],
     y: NDArray[np.float32],
-) -> NDArray[np.bool_]:
-    """Hair and clothes near the silhouette, clear of the face: where the far side's colours come from. Skin counts at
-    the crown alone: there it is a bald head, or a cap or hair of that colour, and not an ear or a temple."""
+    level: NDArray[np.float32],
+) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """Hair and, below the jaw, whatever else lies near the silhouette above the collar's ``level``; and clothes: where
+    the far side's colours come from. Above the jaw skin counts at the crown alone: there it is a bald head, or a cap or
+    hair of that colour, and not an ear or a temple; below it is the neck's side, and the nape has its colour."""
     opaque = alpha > 0.9
     crown = y < face.landmarks[FOREHEAD, 1]
     away = (distance > CHEEK_WIDTH) | (crown & (distance > 0.02))
     depth = cv2.distanceTransform((alpha > 0.5).astype(np.uint8), cv2.DIST_L2, 3)
     clean = depth > RIM_INSET * face.eye_distance
     rim = opaque & away & clean & (depth < RIM_BAND * face.eye_distance) & ~face.body
-    hair = rim & (crown | ~skin_coloured(foreground, face))
+    skin = skin_coloured(foreground, face)
+    hair = rim & (crown | ~skin)
     head = hair if hair.sum() > 0.15 * rim.sum() else rim
-    clothes = opaque & clean & face.body & (y > face.landmarks[CHIN, 1] + 0.5 * face.eye_distance)
-    chosen = head | clothes
-    return chosen if chosen.sum() > 200 else opaque
+    beside = np.abs(np.arange(alpha.shape[1]) - face.landmarks[CHIN, 0]) > HAND_FROM * face.eye_distance
+    neck = opaque & clean & face.body & (depth < RIM_BAND * face.eye_distance) & ~(skin & beside)
+    head = head | (neck & (level < 0.5 * (COLLAR_FROM + COLLAR_TO)))
+    clothes = opaque & clean & face.body & (y > face.landmarks[CHIN, 1] + CLOTHES_FROM * face.eye_distance)
+    if head.sum() + clothes.sum() <= FEWEST_RIM_PIXELS:
+        head = clothes = opaque
+    elif head.sum() <= FEWEST_RIM_PIXELS:
+        head = clothes
+    elif clothes.sum() <= FEWEST_RIM_PIXELS:
+        clothes = head
+    return head, clothes
 
 
 def skin_coloured(foreground: NDArray[np.float32], face: FacePlacement) -> NDArray[np.bool_]:

@@ -14,10 +14,12 @@ from avatar_core.avatar import PART_NAMES
 from avatar_core.camera import Camera
 from avatar_core.gaussians import COLOR, OPACITY, QUATERNION, SCALE, Gaussians
 from avatar_core.lift import LiftResult, lift
+from avatar_core.lift.relief import build_relief
+from avatar_core.lift.torso import far_side_colour
 from avatar_core.models.anatomy import EYEBALL_CENTRES, EYEBALL_RADIUS
 from avatar_core.rendering.rasterizer import create
 from avatar_core.tracking.face_model import FaceModel
-from avatar_core.tracking.topology import LEFT_IRIS, MESH_COUNT, RIGHT_IRIS
+from avatar_core.tracking.topology import CHIN, LEFT_IRIS, MESH_COUNT, RIGHT_IRIS
 
 from .conftest import Portrait
 
@@ -191,3 +193,32 @@ def test_wrong_input_is_named(portrait: Portrait, face_model: FaceModel) -> None
     broken[5] = np.nan
     with pytest.raises(ValueError, match="finite"):
         lift(portrait.image, broken, face_model)
+
+
+def test_behind_the_corners_of_the_eyes_a_sheet_goes_on(portrait: Portrait) -> None:
+    lifted = portrait.lifted
+    to_canonical = np.linalg.inv(lifted.canonical_to_head)
+    points = lifted.rest[:3].T @ to_canonical[:3, :3].T + to_canonical[:3, 3]
+    corners = lifted.landmarks @ to_canonical[:3, :3].T + to_canonical[:3, 3]
+    socket = points[lifted.part == PART_NAMES.index("eye_socket")]
+    for outer, inner in ((33, 133), (263, 362)):
+        outward = np.sign(corners[outer, 0] - corners[inner, 0])
+        level = np.abs(socket[:, 1] - corners[inner, 1]) < 0.06
+        near = socket[level & (socket[:, 0] * outward > 0)]
+        past_inner = (corners[inner, 0] - near[:, 0]) * outward
+        assert past_inner.max() > 0.12
+        assert near[past_inner > 0.05][:, 2].max() < corners[inner, 2]
+
+
+def test_the_far_side_of_the_head_takes_no_colour_from_the_clothes(portrait: Portrait, face_model: FaceModel) -> None:
+    relief = build_relief(portrait.image, portrait.landmarks, face_model, lambda stage, share: None)
+    face, alpha = relief.face, relief.matte.alpha
+    rows = np.arange(alpha.shape[0])[:, None]
+    chin, unit = face.landmarks[CHIN], face.eye_distance
+    clothes = np.broadcast_to(rows > chin[1] + 0.3 * unit, alpha.shape)
+    red, green = np.array([1, 0, 0], np.float32), np.array([0, 1, 0], np.float32)
+    painted = np.where(clothes[..., None], red, green).astype(np.float32)
+    colour = far_side_colour(alpha, painted, face, relief.registered)
+    x = int(chin[0])
+    assert colour[int(chin[1] - 0.5 * unit), x, 0] < 0.15
+    assert colour[int(chin[1] + 1.0 * unit), x, 1] < 0.15

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import cv2
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from avatar_core.lift.canvas import CANVAS_SIZE, project
@@ -14,6 +15,7 @@ from avatar_core.lift.maps import smoothstep
 from avatar_core.lift.relief import Relief
 from avatar_core.lift.torso import skin_coloured
 from avatar_core.models.encoder.layout import CENTRE, COLUMNS, ROWS, cell_azimuth, locate, rays
+from avatar_core.models.encoder.network import Prediction
 
 PRESENT = 0.4
 """Presence from which a cell is filled."""
@@ -27,12 +29,33 @@ EAR_ACROSS, EAR_LEVEL = np.linspace(0.72, 0.92, 6), np.linspace(-0.35, 0.05, 7)
 """Canonical |x| and y of an ear."""
 EAR_FROM, EAR_FULLY = 0.36, 0.55  # share of skin there
 SHOULDERS = -1.3  # canonical y
+NAPE_END, COLLAR_DEPTH = -1.02, -1.62
+"""Canonical y from which the nape runs straight down, as it was there, and where it has run deep enough into the collar
+and the upper back to be hidden."""
+NAPE_TAPER = 0.12  # share of its radius that the nape loses below the shoulders
 
 
 def above_shoulders() -> NDArray[np.bool_]:
     """(80, 1) rows above the neck's flare into the shoulders, which the lift knows from the matte."""
     origin, _ = rays()
     return origin[:, :1, 1] > SHOULDERS
+
+
+def run_into_collar(prediction: Prediction) -> Prediction:
+    """The template with its nape led straight down into the collar: where clothes begin a photo does not tell, and a
+    nape that flares out there would end in the air."""
+    level = rays()[0][:, 0, 1]
+    rows = np.arange(ROWS)
+    rows[level < NAPE_END] = rows[level >= NAPE_END][-1]
+    taper = 1 - np.float32(NAPE_TAPER) * smoothstep((SHOULDERS - level) / (SHOULDERS - COLLAR_DEPTH))
+    ends = torch.from_numpy(level >= COLLAR_DEPTH)[None, :, None]
+    source = torch.from_numpy(rows)
+    return prediction._replace(
+        radius=prediction.radius[:, source] * torch.from_numpy(taper)[None, :, None],
+        presence=prediction.presence[:, source] * ends,
+        colour=prediction.colour[:, source],
+        gates=prediction.gates[:, source],
+    )
 
 
 def bare_sides(relief: Relief) -> tuple[float, float]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import cv2
 import numpy as np
 import torch
 import torch.nn.functional as functional
@@ -17,9 +18,18 @@ from avatar_core.lift.layer import Layer
 from avatar_core.lift.relief import Refinement, Relief
 from avatar_core.models.encoder.appearance import blend_sources, sample
 from avatar_core.models.encoder.correction import with_correction
-from avatar_core.models.encoder.extent import PRESENT, above_shoulders, bare_columns, bare_ears, bare_sides, stood_for
+from avatar_core.models.encoder.extent import (
+    PRESENT,
+    above_shoulders,
+    bare_columns,
+    bare_ears,
+    bare_sides,
+    run_into_collar,
+    stood_for,
+)
+from avatar_core.models.encoder.far_cheek import mirror_cheek
 from avatar_core.models.encoder.guide import Guide, build_guide
-from avatar_core.models.encoder.layout import COLUMNS, DOME_SHARE, ROWS, rays, usable
+from avatar_core.models.encoder.layout import COLUMNS, ROWS, rays, usable
 from avatar_core.models.encoder.network import EncoderNetwork, Prediction
 from avatar_core.models.encoder.projection import canvas_position
 from avatar_core.models.encoder.sheet import cut_sheet
@@ -28,6 +38,7 @@ LARGE_PERSON = 185_000
 """Pixels of the canvas: a person who covers more has Gaussians enough, and one per cell of the template must do; else
 there are two, both ways."""
 LARGEST_GAIN = 6.0  # of a colour
+NEARBY = 8  # of the layout's rows and columns that count as round about
 
 
 class LearnedEncoder:
@@ -57,9 +68,9 @@ class LearnedEncoder:
         guide = build_guide(relief)
         similarity = torch.from_numpy(guide.canonical_to_head).float()[None]
         maps = torch.from_numpy(guide.maps)[None].contiguous(memory_format=torch.channels_last)  # a fifth faster
-        prediction = self.network(maps, similarity)
+        prediction = run_into_collar(self.network(maps, similarity))
         sides, ears = bare_sides(relief), bare_ears(relief)
-        presence = prediction.presence[0].numpy() * (usable() & above_shoulders()) * bare_columns(sides)
+        presence = prediction.presence[0].numpy() * usable() * bare_columns(sides)
         corrected = with_correction(relief, prediction.correction[0].numpy(), (sides[0] * ears[0], sides[1] * ears[1]))
         radius = prediction.radius[0].numpy()
 
@@ -68,7 +79,7 @@ class LearnedEncoder:
             return [layer] if len(layer) else []
 
         def replaces(canonical: NDArray[np.floating]) -> NDArray[np.bool_]:
-            return stood_for(canonical, radius, presence)
+            return stood_for(canonical, radius, presence * above_shoulders())
 
         return Refinement(corrected, make_layers, replaces)
 
@@ -79,6 +90,12 @@ class LearnedEncoder:
         origin, direction = (torch.from_numpy(values).float() for values in rays(fine * ROWS, fine * COLUMNS))
         radius = _finer(prediction.radius[0, None], fine)[0]
         present = _finer(presence[None], fine)[0]
+        cheek = mirror_cheek(relief, *radius.shape)
+        if cheek is not None:
+            share = torch.from_numpy(cheek.share)
+            mirrored = torch.from_numpy(cheek.radius)
+            radius = torch.where(present > PRESENT, torch.lerp(radius, mirrored, share), mirrored)
+            present = torch.maximum(present, share)
         points = (origin + direction * radius[..., None])[None]
         similarity = torch.from_numpy(guide.canonical_to_head).float()[None]
         front, back, coverage = (
@@ -90,22 +107,35 @@ class LearnedEncoder:
         base = _in_the_photos_colours(base, present, rim)
         gates = _finer(prediction.gates[0].movedim(-1, 0), fine).movedim(0, -1)[None]
         colour = blend_sources(points, direction, similarity, front, back, coverage, base, gates)[0].numpy()
-        return cut_sheet(points[0].numpy(), (present > PRESENT).numpy(), colour, relief, self._mean)
+        u = points[0].numpy().copy()
+        if cheek is not None:
+            colour += cheek.share[..., None] * (cheek.colour - colour)
+            u += cheek.share[..., None] * (cheek.u - u)
+        return cut_sheet(points[0].numpy(), u, (present > PRESENT).numpy(), colour, relief, self._mean)
 
 
 def _in_the_photos_colours(base: Tensor, present: Tensor, rim: Tensor) -> Tensor:
-    """The decoder's colours (1, R, C, 3), scaled so that above the ears their mean is that of the person's rim: the
-    decoder knows where hair ends and how it is shaded, the photo knows its colour.
+    """The decoder's colours (1, R, C, 3), scaled so that everywhere their mean round about is that of the person's rim:
+    the decoder knows where hair ends and how it is shaded, the photo knows the colours.
 
     Args:
         rim: (1, R, C, 3) what the lift's far side has at the same places.
     """
-    crown = present > PRESENT
-    crown[round(DOME_SHARE * len(crown)) :] = False
-    if not crown.any():
-        return base
-    own, made = rim[0][crown].mean(0), base[0][crown].clamp(min=0).mean(0)
-    return base * (own / made.clamp(min=0.02)).clamp(1 / LARGEST_GAIN, LARGEST_GAIN)
+    cells = (present > PRESENT).float()
+    own, made = (_round_about(values[0].movedim(-1, 0).clamp(min=0), cells) for values in (rim, base))
+    gain = (own / made.clamp(min=0.02)).clamp(1 / LARGEST_GAIN, LARGEST_GAIN)
+    return base * gain.movedim(0, -1)
+
+
+def _round_about(values: Tensor, cells: Tensor) -> Tensor:
+    """Means (K, R, C) of ``values`` over the ``cells`` (R, C) near each place, closed round the head."""
+    rows, columns = cells.shape
+    up, side = rows // NEARBY, columns // NEARBY
+    weighted = torch.cat([values * cells, cells[None]])
+    ring = functional.pad(weighted[None], (side, side, 0, 0), mode="circular")[0].movedim(0, -1)
+    size = (2 * side + 1, 2 * up + 1)
+    means = cv2.blur(np.ascontiguousarray(ring.numpy()), size, borderType=cv2.BORDER_CONSTANT)[:, side:-side]
+    return torch.from_numpy(means[..., :-1] / np.maximum(means[..., -1:], 1e-6)).movedim(-1, 0)
 
 
 def _finer(values: Tensor, fine: int) -> Tensor:

@@ -32,6 +32,7 @@ HEAD_NECK = PART_NAMES.index("head_neck")
 
 def cut_sheet(
     points: NDArray[np.float32],
+    u: NDArray[np.float32],
     present: NDArray[np.bool_],
     colour: NDArray[np.float32],
     relief: Relief,
@@ -40,7 +41,8 @@ def cut_sheet(
     """The template's samples that the photo hides.
 
     Args:
-        points: (R, C, 3) canonical, on a layout of any fineness; present: (R, C); colour: (R, C, 3) in [0, 1].
+        points: (R, C, 3) canonical, on a layout of any fineness; u: (R, C, 3) their coordinate on the mean face.
+        present: (R, C); colour: (R, C, 3) in [0, 1].
         mean: (478, 3) the mean face.
     """
     inward = points - CENTRE
@@ -51,7 +53,7 @@ def cut_sheet(
     upward = -np.gradient(placed, axis=0)
     area = np.linalg.norm(np.cross(across, upward), axis=-1)
     chosen &= area > (SMALLEST_AREA * float(np.median(area[chosen])) if chosen.any() else 0.0)
-    canonical = points[chosen]
+    canonical = u[chosen]
     distance = _from_face(canonical, mean)
     moves = head_expression_weight(distance) * (canonical[:, 1] > NECK_MIDDLE)
     part = np.where(moves > 0, head_part(canonical, distance, mean), HEAD_NECK).astype(np.uint8)

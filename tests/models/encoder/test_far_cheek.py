@@ -1,0 +1,99 @@
+"""The far cheek, on the bundled portrait and on a view of its avatar from the side."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from avatar_core.avatar import Avatar
+from avatar_core.camera import Camera
+from avatar_core.engine import AvatarEngine
+from avatar_core.lift.canvas import CANVAS_SIZE, project
+from avatar_core.lift.relief import Relief, build_relief
+from avatar_core.models.encoder.extent import COLLAR_DEPTH, NAPE_END, run_into_collar
+from avatar_core.models.encoder.far_cheek import LARGEST_GAIN, mirror_cheek
+from avatar_core.models.encoder.layout import COLUMNS, ROWS, cell_azimuth, rays
+from avatar_core.models.encoder.learned import LearnedEncoder
+from avatar_core.models.encoder.network import EncoderNetwork
+from avatar_core.tracking.face_model import FaceModel
+from avatar_core.tracking.photo_face import PhotoFaceFinder
+from tests.models.encoder.conftest import Prepared
+
+
+@pytest.fixture(scope="module", params=[-25.0, 25.0], ids=["from the left", "from the right"])
+def turned(request: pytest.FixtureRequest, engine: AvatarEngine, avatar: Avatar, face_model: FaceModel) -> Relief:
+    """The relief of a picture that shows the person turned aside."""
+    picture = engine.render(avatar, None, Camera.orbit(yaw=request.param), 640, (120, 150, 120))
+    finder = PhotoFaceFinder(face_model)
+    landmarks = finder.find(picture).landmarks
+    finder.close()
+    return build_relief(picture, landmarks, face_model, lambda stage, share: None)
+
+
+def test_a_photo_from_the_front_needs_no_mirror_image(prepared: Prepared) -> None:
+    assert mirror_cheek(prepared.relief, ROWS, COLUMNS) is None
+
+
+def test_only_the_hidden_side_is_mirrored(turned: Relief) -> None:
+    cheek = mirror_cheek(turned, ROWS, COLUMNS)
+    assert cheek is not None
+    looks_right = turned.face.to_head.rotation[0, 2] > 0
+    far = (cell_azimuth() > 0) == looks_right
+    assert not cheek.share[:, ~far].any()
+    jaw = (rays()[0][:, 0, 1] < -0.6) & (rays()[0][:, 0, 1] > -0.8)
+    side = far & (np.abs(cell_azimuth()) > 45) & (np.abs(cell_azimuth()) < 60)
+    assert (cheek.share[np.ix_(jaw, side)] > 0.9).mean() > 0.7
+
+
+def test_the_mirror_image_has_the_heads_size_and_the_faces_colours(turned: Relief) -> None:
+    cheek = mirror_cheek(turned, ROWS, COLUMNS)
+    assert cheek is not None
+    chosen = cheek.share > 0.5
+    assert cheek.radius[chosen].min() > 0.5 and cheek.radius[chosen].max() < 1.5
+    face = turned.matte.foreground[turned.face.mesh.inside]
+    median = np.median(cheek.colour[chosen], axis=0)
+    assert (median < LARGEST_GAIN * np.percentile(face, 95, axis=0)).all()
+    assert (median > np.percentile(face, 2, axis=0) / LARGEST_GAIN).all()
+    sides = np.sign(cheek.u[chosen][:, 0])
+    assert (sides == np.sign(turned.face.to_head.rotation[0, 2])).mean() > 0.99
+
+
+def test_the_far_cheek_is_not_seen_in_the_photos_own_view(turned: Relief, face_model: FaceModel) -> None:
+    torch.manual_seed(3)
+    (layer,) = LearnedEncoder(EncoderNetwork(), face_model.mean).refine(turned).layers
+    assert len(layer) > 300
+    place = project(layer.position)
+    assert ((place[:, :2] >= 0) & (place[:, :2] < CANVAS_SIZE)).all()
+    column, row = place[:, 0].astype(int), place[:, 1].astype(int)
+    shown = np.where(turned.face.body, turned.surfaces.body, turned.surfaces.head)[row, column]
+    known = turned.canvas.valid[row, column]
+    assert (turned.matte.alpha[row, column][known] > 0.8).mean() > 0.99
+    assert (place[:, 2] <= shown)[known].mean() > 0.99
+
+
+def test_the_nape_runs_straight_into_the_collar() -> None:
+    torch.manual_seed(5)
+    with torch.no_grad():
+        made = EncoderNetwork()(torch.rand(1, 12, 160, 160), torch.eye(4)[None])
+        level = torch.from_numpy(rays()[0][:, 0, 1])
+        flared = made.radius + 0.5 * (NAPE_END - level).clamp(min=0)[None, :, None].float()
+        led = run_into_collar(made._replace(radius=flared, presence=torch.ones_like(made.presence)))
+    above, below = level >= NAPE_END, level < COLLAR_DEPTH
+    assert torch.equal(led.radius[:, above], flared[:, above])
+    assert (led.radius[:, ~above] <= led.radius[:, above][:, -1:] + 1e-6).all()
+    assert not led.presence[:, below].any()
+    assert led.presence[:, ~below].all()
+
+
+def test_the_rear_of_an_avatar_has_no_gap_from_the_nape_to_the_back(avatar: Avatar) -> None:
+    matrix = np.linalg.inv(np.asarray(avatar.canonical_to_head, np.float64))
+    canonical = avatar.rest[:3].numpy().T @ matrix[:3, :3].T + matrix[:3, 3]
+    middle = canonical[(np.abs(canonical[:, 0]) < 0.15) & (canonical[:, 2] < -0.9)]
+    levels = np.arange(-0.4, -2.0, -0.06)
+    rear = []
+    for top in levels:
+        slab = middle[(middle[:, 1] < top) & (middle[:, 1] >= top - 0.06)]
+        assert len(slab), f"nothing behind the neck at y = {top:.2f}"
+        rear.append(slab[:, 2].min())
+    assert np.abs(np.diff(rear)).max() < 0.3
