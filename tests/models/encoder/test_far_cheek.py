@@ -61,7 +61,7 @@ def test_the_mirror_image_has_the_heads_size_and_the_faces_colours(turned: Relie
 
 def test_the_far_cheek_is_not_seen_in_the_photos_own_view(turned: Relief, face_model: FaceModel) -> None:
     torch.manual_seed(3)
-    (layer,) = LearnedEncoder(EncoderNetwork(), face_model.mean).refine(turned).layers
+    (layer,) = LearnedEncoder(EncoderNetwork(), face_model.mean).refine(turned).make_layers()
     assert len(layer) > 300
     place = project(layer.position)
     assert ((place[:, :2] >= 0) & (place[:, :2] < CANVAS_SIZE)).all()
