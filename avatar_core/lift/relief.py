@@ -17,11 +17,11 @@ from numpy.typing import NDArray
 
 from avatar_core.lift.canvas import Canvas, cut_canvas
 from avatar_core.lift.coordinates import Registration, register
+from avatar_core.lift.far_side import far_side_colour
 from avatar_core.lift.layer import Layer
 from avatar_core.lift.matte import Matte, coverage, person_colours, picture_behind, segment
 from avatar_core.lift.pose import FacePlacement, place_face
 from avatar_core.lift.surfaces import Surfaces, build_surfaces
-from avatar_core.lift.torso import far_side_colour
 from avatar_core.tracking.face_model import FaceModel
 
 

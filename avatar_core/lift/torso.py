@@ -35,10 +35,6 @@ THROAT_BAND = 0.3  # inter-ocular distances below the jaw where the throat's col
 MESH_CLEARANCE, CLEARANCE_RAMP = 0.15, 0.12
 """How far the hidden throat stays behind the face, and over which distance from its edge that is reached."""
 THROAT_CONTACT = 0.2  # how far behind the jaw the hidden throat moves with the edge of the visible one
-FOLD_LENGTH, FOLD_START, FOLD_SHARE = 0.2, 6.0, 0.75
-"""How far in from the rim its texture is taken (inter-ocular distances; the first pixels are soft), and how much of
-it is used."""
-CHEEK_WIDTH = 0.14  # inter-ocular distances beside the face mesh that may still be cheek, not hair
 LOWER_LIP, FOREHEAD, NOSE_BASE = 17, 10, 2
 LIPS_INSIDE = (13, 14)
 MARGIN_STRIDE = 3  # outside the default view every third pixel does, both ways
@@ -49,16 +45,6 @@ BACK_STRIDE = 4
 HIDDEN_STRIDE = 2
 SMALL_PERSON = 130_000  # pixels of the canvas
 BACK_INSET = 9  # pixels, twice the distance the far side keeps from the soft rim
-SKIN_DEVIATION = 2.2  # robust standard deviations from the face's median colour
-RIM_INSET = 0.04  # inter-ocular distances: nearer to the rim some background is left in the colours
-COLLAR_FROM, COLLAR_TO = 0.2, 0.6
-"""Inter-ocular distances below the chin where, seen from behind, hair and nape give way to clothes."""
-NECK_WIDTH, SHOULDER_RISE = 0.55, 0.8
-"""Beyond this distance from the chin's middle clothes begin higher by this slope."""
-CLOTHES_FROM = 0.3
-HAND_FROM = 0.62  # inter-ocular distances beside the chin's middle where skin is a hand's or shoulder's
-FEWEST_RIM_PIXELS = 200
-RIM_BAND = 0.26  # inter-ocular distances from the silhouette whose colours the far side takes
 FACE_CLEARANCE = 5.0  # pixels
 SOCKET_REACH, SOCKET_ROOM = np.array([0.62, 0.38], np.float32), 0.75
 """Inter-ocular distances round the mouth, and by how much what lies behind it stays clear of the mouth's socket."""
@@ -163,62 +149,6 @@ def build_back(
         expression_weight=np.zeros(count, np.float32),
         seen=np.zeros(count, bool),
     )
-
-
-def far_side_colour(
-    alpha: NDArray[np.float32], foreground: NDArray[np.float32], face: FacePlacement, registered: Registration
-) -> NDArray[np.float32]:
-    """Colours (S, S, 3) of the far side: the rim's hair folded inwards over and over, smooth where there is none."""
-    x, y = pixel_grid()
-    unit = face.eye_distance
-    across, down = ((axis - np.float32(face.landmarks[CHIN, i])) / np.float32(unit) for i, axis in enumerate((x, y)))
-    level = down + np.float32(SHOULDER_RISE) * np.maximum(np.abs(across) - np.float32(NECK_WIDTH), 0)
-    hair, clothes = _rim(alpha, foreground, face, registered.distance, y, level)
-    body = smoothstep((level - COLLAR_FROM) / (COLLAR_TO - COLLAR_FROM))
-    above, below = _continued(foreground, hair), _continued(foreground, clothes)
-    smooth = above + body[..., None] * (below - above)
-    outside = (alpha > 0.9).astype(np.uint8)
-    distance, label = cv2.distanceTransformWithLabels(outside, cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL)
-    fold = FOLD_LENGTH * unit
-    source = folded_places(distance, label, np.float32(fold), np.float32(FOLD_START))
-    folded = cv2.remap(foreground, source[0], source[1], cv2.INTER_LINEAR)
-    certain = cv2.GaussianBlur((hair | clothes).astype(np.float32), (0, 0), 2.0)
-    share = FOLD_SHARE * np.clip(2 * cv2.remap(certain, source[0], source[1], cv2.INTER_LINEAR) - 1, 0, 1)
-    share = share * (1 - np.abs(body - cv2.remap(body, source[0], source[1], cv2.INTER_LINEAR)))
-    return np.asarray(smooth * (1 - share[..., None]) + folded * share[..., None], np.float32)
-
-
-def _continued(foreground: NDArray[np.float32], chosen: NDArray[np.bool_]) -> NDArray[np.float32]:
-    """Smooth continuation (S, S, 3) of the ``chosen`` pixels' colours, made at half size."""
-    size = foreground.shape[1::-1]
-    half = (size[0] // 2, size[1] // 2)
-    weight = np.asarray(cv2.resize(chosen.astype(np.float32), half, interpolation=cv2.INTER_AREA), np.float32)
-    summed = cv2.resize(foreground * chosen[..., None], half, interpolation=cv2.INTER_AREA)
-    filled = push_pull(summed / np.maximum(weight, np.float32(1e-6))[..., None], (weight > 0.2).astype(np.float32))
-    return np.asarray(cv2.resize(filled, size, interpolation=cv2.INTER_LINEAR), np.float32)
-
-
-@kernel()
-def folded_places(distance, label, fold, start):
-    """x and y (2, S, S), pixel indices, where each pixel takes its texture from: between ``start`` and ``start + fold``
-    pixels in from the rim, on the way to its nearest pixel there (``distance`` away, with the same label)."""
-    rows, columns = distance.shape
-    edge = np.zeros(rows * columns + 2, np.int32)
-    for y in range(rows):
-        for x in range(columns):
-            if distance[y, x] == 0:
-                edge[label[y, x]] = y * columns + x
-    source = np.empty((2, rows, columns), np.float32)
-    for y in range(rows):
-        for x in range(columns):
-            away = distance[y, x]
-            turns = (away + fold) / (np.float32(2) * fold)
-            depth = start + abs((turns - np.floor(turns)) * np.float32(2) * fold - fold)
-            ratio = depth / max(away, np.float32(1))
-            edge_y, edge_x = np.float32(edge[label[y, x]] // columns), np.float32(edge[label[y, x]] % columns)
-            source[0, y, x] = edge_x + (np.float32(x) - edge_x) * ratio
-            source[1, y, x] = edge_y + (np.float32(y) - edge_y) * ratio
-    return source
 
 
 def _is_small(matte: Matte) -> bool:
@@ -327,57 +257,3 @@ def follow_edge(u, edge, canonical, offset, hidden, away, contact):
                     free = canonical[y, x, channel] + offset[y, x, channel]
                     result[y, x, channel] = free + share * (edge[y, x, channel] - free)
     return result
-
-
-def _rim(
-    alpha: NDArray[np.float32],
-    foreground: NDArray[np.float32],
-    face: FacePlacement,
-    distance: NDArray[np.float32],
-    y: NDArray[np.float32],
-    level: NDArray[np.float32],
-) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-    """Hair and, below the jaw, whatever else lies near the silhouette above the collar's ``level``; and clothes: where
-    the far side's colours come from. Above the jaw skin counts at the crown alone: there it is a bald head, or a cap or
-    hair of that colour, and not an ear or a temple; below it is the neck's side, and the nape has its colour."""
-    opaque = alpha > 0.9
-    crown = y < face.landmarks[FOREHEAD, 1]
-    away = (distance > CHEEK_WIDTH) | (crown & (distance > 0.02))
-    depth = cv2.distanceTransform((alpha > 0.5).astype(np.uint8), cv2.DIST_L2, 3)
-    clean = depth > RIM_INSET * face.eye_distance
-    rim = opaque & away & clean & (depth < RIM_BAND * face.eye_distance) & ~face.body
-    skin = skin_coloured(foreground, face)
-    hair = rim & (crown | ~skin)
-    head = hair if hair.sum() > 0.15 * rim.sum() else rim
-    beside = np.abs(np.arange(alpha.shape[1]) - face.landmarks[CHIN, 0]) > HAND_FROM * face.eye_distance
-    neck = opaque & clean & face.body & (depth < RIM_BAND * face.eye_distance) & ~(skin & beside)
-    head = head | (neck & (level < 0.5 * (COLLAR_FROM + COLLAR_TO)))
-    clothes = opaque & clean & face.body & (y > face.landmarks[CHIN, 1] + CLOTHES_FROM * face.eye_distance)
-    if head.sum() + clothes.sum() <= FEWEST_RIM_PIXELS:
-        head = clothes = opaque
-    elif head.sum() <= FEWEST_RIM_PIXELS:
-        head = clothes
-    elif clothes.sum() <= FEWEST_RIM_PIXELS:
-        clothes = head
-    return head, clothes
-
-
-def skin_coloured(foreground: NDArray[np.float32], face: FacePlacement) -> NDArray[np.bool_]:
-    """Pixels (S, S) of the face's own colours: ears and temples must not colour the back of the head."""
-    samples = foreground[face.mesh.inside]
-    middle = median_colour(samples)
-    spread = 1.5 * median_colour(np.abs(samples - middle)) + np.float32(0.03)
-    return close_to(foreground, middle, 1 / spread, 3 * SKIN_DEVIATION**2)
-
-
-@kernel()
-def close_to(colours, middle, scale, limit):
-    """(S, S) whether the scaled squared distance of ``colours`` (S, S, 3) from ``middle`` (3,) is below ``limit``."""
-    close = np.empty(colours.shape[:2], np.bool_)
-    for y in range(colours.shape[0]):
-        for x in range(colours.shape[1]):
-            total = np.float32(0)
-            for channel in range(3):
-                total += ((colours[y, x, channel] - middle[channel]) * scale[channel]) ** 2
-            close[y, x] = total < limit
-    return close

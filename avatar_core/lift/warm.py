@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from avatar_core.lift import canvas, coordinates, facing, fill, layer, matte, mesh, poisson, refine, torso
+from avatar_core.lift import canvas, coordinates, facing, far_side, fill, layer, matte, mesh, poisson, refine, torso
 from avatar_core.tracking.topology import LANDMARK_COUNT
 
 _SIDE = 64  # large enough for the solver to use its coarser grids
@@ -34,10 +34,10 @@ def compile_kernels() -> None:
     matte.believe_colour(picture, picture, picture, colour)
     matte.shares(picture, picture, plane)
     matte.fuse(picture, plane, picture, picture, plane)
-    torso.folded_places(plane, labels, one, one)
+    far_side.folded_places(plane, labels, one, one)
     torso.mix_hidden(picture, everywhere, picture, picture, colour, plane)
     torso.follow_edge(picture, picture, picture, picture, everywhere, plane, one)
-    torso.close_to(picture, colour, colour, 1.0)
+    far_side.close_to(picture, colour, colour, 1.0)
     refine.errors(picture, plane, np.zeros((_SMALL, _SMALL, 4), np.float32))
     refine.take_errors(
         np.zeros((3, 1), np.float32), np.zeros((3, 1), np.float32), np.zeros(1, np.int64), points[:, :2].copy(), picture

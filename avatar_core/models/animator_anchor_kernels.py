@@ -146,51 +146,50 @@ def _everyone(size, anchors, weights):
 
 @kernel(inline="never")
 def _fill_rows(
-    first_tile, stop_tile, motion, firsts, biases, centre, constant, second, third, places, allowed, width, rows
-):
+    first_tile, stop_tile, motion, firsts, biases, centre, constant, second, third, own_change, places, allowed, width,
+    rows,
+):  # fmt: skip
     """The rows of the Gaussians in tiles [first_tile, stop_tile); arrays flat but ``biases`` (expressions, 96)."""
     expressions = biases.shape[0]
     depth = constant.shape[0] // (places.shape[0] // _PLACE)
     size = firsts.shape[0] // expressions
     sums, hidden = scratch(HIDDEN_GROUP * ROWS, np.float32), scratch(depth * ROWS, motion.dtype)
     middle = scratch(HIDDEN_SIZE * ROWS, np.float32)
-    base, change = scratch(RAW_CHANNELS * ROWS, np.float32), scratch(RAW_CHANNELS * ROWS, np.float32)
+    change = scratch(RAW_CHANNELS * ROWS, np.float32)
     for tile in range(first_tile, stop_tile):
-        at = u64((tile - first_tile) * ROWS * width)
+        at, own = u64((tile - first_tile) * ROWS * width), u64(tile * RAW_CHANNELS * ROWS)
         for expression in range(expressions):
             first = firsts[expression * size : (expression + 1) * size]
-            into = base if expression == 0 else change
             decode_tile(
-                tile, motion, first, biases[expression], centre, constant, second, third, sums, hidden, middle, into
+                tile, motion, first, biases[expression], centre, constant, second, third, sums, hidden, middle, change
             )
-            if expression == 0:
-                continue
             for channel in range(RAW_CHANNELS):
-                source, target = u64(channel * ROWS), at + u64((expression - 1) * RAW_CHANNELS + channel)
+                source, target = u64(channel * ROWS), at + u64(expression * RAW_CHANNELS + channel)
                 scale = f32(1) / allowed[channel]
                 for row in range(ROWS):
-                    value = (change[source + u64(row)] - base[source + u64(row)]) * scale
+                    value = (change[source + u64(row)] - own_change[own + source + u64(row)]) * scale
                     rows[target + u64(row * width)] = value
         for row in range(ROWS):
             for axis in range(_PLACE):
-                target = at + u64(row * width + (expressions - 1) * RAW_CHANNELS + axis)
+                target = at + u64(row * width + expressions * RAW_CHANNELS + axis)
                 rows[target] = places[u64((tile * ROWS + row) * _PLACE + axis)]
 
 
 @kernel(inline="never")
 def _choose_block(
-    block, count, motion, firsts, biases, centre, constant, second, third, places, allowed, importance,
+    block, count, motion, firsts, biases, centre, constant, second, third, own_change, places, allowed, importance,
     owners, counts, anchors, weights,
 ):  # fmt: skip
-    width = (biases.shape[0] - 1) * RAW_CHANNELS + _PLACE
+    width = biases.shape[0] * RAW_CHANNELS + _PLACE
     rows, again = scratch(BLOCK * width, np.float32), scratch(BLOCK * width, np.float32)
     coordinates, direction = np.empty((ANCHOR_ROOM, BLOCK), np.float32), np.empty(width, np.float32)
     chosen, shares = np.empty(ANCHOR_ROOM, np.int64), np.zeros((ANCHOR_ROOM, BLOCK), np.float32)
     start, first_tile = block * BLOCK, block * TILES_PER_BLOCK
     stop_tile = min(counts.shape[0], first_tile + TILES_PER_BLOCK)
     _fill_rows(
-        first_tile, stop_tile, motion, firsts, biases, centre, constant, second, third, places, allowed, width, rows
-    )
+        first_tile, stop_tile, motion, firsts, biases, centre, constant, second, third, own_change, places, allowed,
+        width, rows,
+    )  # fmt: skip
     size = min(BLOCK, count - start)
     for i in range(size * width):
         again[u64(i)] = rows[u64(i)]
@@ -218,7 +217,7 @@ def _choose_block(
 
 @parallel_kernel()
 def choose_anchors(
-    workers, count, motion, firsts, biases, centre, constant, second, third, places, allowed, importance,
+    workers, count, motion, firsts, biases, centre, constant, second, third, own_change, places, allowed, importance,
     owners, counts, anchors, weights, tickets,
 ):  # fmt: skip
     """The anchors of every tile of Gaussians, and their weights.
@@ -226,7 +225,8 @@ def choose_anchors(
     Args:
         workers: number of threads that draw work.
         count: number of Gaussians; motion, constant, centre, second, third: as for `animator_kernels.animate`.
-        firsts, biases: (expressions, ...) the first layer under each expression, the photo's own one first.
+        firsts, biases: (expressions, ...) the first layer under each expression.
+        own_change: (tiles, 14, ROWS) what the networks give for the photo's own expression.
         places: (tiles * ROWS, 3) float32 positions over the distance that counts as an error of one.
         allowed: (14,) float32 change of each channel that counts as an error of one.
         importance: (count,) float32 factor of each Gaussian's errors.
@@ -244,6 +244,6 @@ def choose_anchors(
                 break
             _choose_block(
                 block, count, motion.reshape(-1), firsts.reshape(-1), biases, centre, constant.reshape(-1),
-                second.reshape(-1), third.reshape(-1), places.reshape(-1), allowed, importance,
+                second.reshape(-1), third.reshape(-1), own_change.reshape(-1), places.reshape(-1), allowed, importance,
                 owners, counts, anchors, weights,
             )  # fmt: skip

@@ -104,8 +104,8 @@ class CpuAnimator:
         if may_follow:
             moves = moves[neighbourly_order(rest[MEAN][:, moves], avatar.part.numpy()[moves])]
         self.order = np.concatenate([moves, np.flatnonzero(share <= 0)])
-        self._inputs = self._pack_inputs(avatar, rest, scale, networks, source)
-        self._following = self._choose(avatar, source, share[moves]) if may_follow else None
+        self._inputs, own_change = self._pack_inputs(avatar, rest, scale, networks, source)
+        self._following = self._choose(avatar, own_change, share[moves]) if may_follow else None
         self.evaluated = self.moving if self._following is None else len(self._following.anchors)
         if self._following is None:
             self._rest_change = aligned((tile_count(self.moving), RAW_CHANNELS, ROWS), np.float32)
@@ -170,13 +170,15 @@ class CpuAnimator:
         scale: NDArray[np.float32],
         networks: MotionNetworks,
         source: NDArray[np.float32],
-    ) -> _Inputs:
-        """The tiles of all moving Gaussians; their rest attributes go to ``self._rest``."""
+    ) -> tuple[_Inputs, NDArray[np.float32]]:
+        """The tiles of all moving Gaussians, and what the networks give for the photo's own expression (tiles, 14,
+        ROWS) but for rounding; their rest attributes go to ``self._rest``."""
         rows = self.order[: self.moving]
         self._centre = self._folded.centre(avatar.m[rows[:: max(1, self.moving // CENTRE_SAMPLES)]], source)
         motion = empty_tiles(self.moving, MOTION_SIZE, self.precision)
         constant = empty_tiles(self.moving, HIDDEN_SIZE, self.precision)
         self._rest = empty_tiles(self.moving, REST_CHANNELS, "fp32")
+        own_change = empty_tiles(self.moving, RAW_CHANNELS, "fp32")
         phi = networks.gaussian_decoder.hidden
         feature = pack_weights(phi.weight.detach().float().cpu().numpy(), HIDDEN_GROUP, "fp32")
         feature_bias = phi.bias.detach().float().cpu().numpy()
@@ -184,15 +186,15 @@ class CpuAnimator:
         with self._launch() as workers:
             prepare(
                 workers, rows, avatar.f.float().numpy(), avatar.m.float().numpy(), weights, bias, self._centre,
-                self._second, feature, feature_bias, rest, scale,
+                self._second, self._third, feature, feature_bias, rest, scale,
                 avatar.neck_weight.float().numpy(), avatar.expression_weight.float().numpy(), motion, constant,
-                self._rest, self._tickets,
+                own_change, self._rest, self._tickets,
             )  # fmt: skip
-        return _Inputs(motion, constant)
+        return _Inputs(motion, constant), own_change
 
-    def _choose(self, avatar: Avatar, source: NDArray[np.float32], share: NDArray[np.float32]) -> Following | None:
+    def _choose(self, avatar: Avatar, own_change: NDArray[np.float32], share: NDArray[np.float32]) -> Following | None:
         """Anchors of the moving Gaussians; None where so many are needed that following does not pay."""
-        layers = [self._first_layer(shown) for shown in (source, *extreme_activations(len(source)))]
+        layers = [self._first_layer(shown) for shown in extreme_activations(len(avatar.source_activations))]
         tiles = len(self._inputs.motion)
         places = np.zeros((tiles * ROWS, 3), np.float32)
         places[: self.moving] = avatar.rest[MEAN].float().numpy().T[self.order[: self.moving]] / PLACE_ALLOWED
@@ -203,7 +205,7 @@ class CpuAnimator:
             choose_anchors(
                 workers, self.moving, self._inputs.motion, np.stack([weights for weights, _ in layers]),
                 np.stack([bias for _, bias in layers]), self._centre, self._inputs.constant, self._second, self._third,
-                places, ALLOWED, share, owners, counts, anchors, weights, self._tickets,
+                own_change, places, ALLOWED, share, owners, counts, anchors, weights, self._tickets,
             )  # fmt: skip
         following = Following.of(owners, counts, anchors, weights)
         return following if len(following.anchors) <= MOST_ANCHORS_SHARE * self.moving else None

@@ -13,9 +13,9 @@ import numpy as np
 from numba import prange
 
 from avatar_core.gaussians import SCALE
-from avatar_core.models.animator_dense import multiply_hidden, put_pair, scratch
+from avatar_core.models.animator_dense import multiply_hidden, multiply_output, put_pair, scratch, softplus
 from avatar_core.models.animator_kernels import REST_CHANNELS, first_layer_tile
-from avatar_core.models.animator_layout import HIDDEN_GROUP, ROWS, fastest_precision
+from avatar_core.models.animator_layout import HIDDEN_GROUP, OUTPUT_GROUP, ROWS, fastest_precision
 from avatar_core.models.gaussian_decoder import RAW_CHANNELS
 from avatar_core.models.motion_decoder import FEATURE_SIZE, HIDDEN_SIZE, MOTION_SIZE
 from avatar_core.rendering.jit import kernel, parallel_kernel
@@ -47,8 +47,8 @@ def _pack_rest(rows, tile, valid, rest, scales, neck, share, packed):
 
 @kernel(inline="never")
 def _prepare_chunk(
-    start, stop, rows, f, m, first, first_bias, centre, second, feature, feature_bias, rest, scales, neck, share,
-    motion, constant, packed_rest,
+    start, stop, rows, f, m, first, first_bias, centre, second, third, feature, feature_bias, rest, scales, neck, share,
+    motion, constant, own_change, packed_rest,
 ):  # fmt: skip
     """`prepare` of tiles [start, stop); weights and outputs flat."""
     depth = np.int64(second.shape[0] // HIDDEN_SIZE)
@@ -56,7 +56,7 @@ def _prepare_chunk(
     sums, minus = scratch(HIDDEN_GROUP * ROWS, np.float32), scratch(HIDDEN_GROUP * ROWS, np.float32)
     values, features = scratch(MOTION_SIZE * ROWS, np.float32), scratch(FEATURE_SIZE * ROWS, np.float32)
     mean, scale = scratch(ROWS, np.float32), scratch(ROWS, np.float32)
-    hidden = scratch(depth * ROWS, second.dtype)
+    hidden, middle = scratch(depth * ROWS, second.dtype), scratch(HIDDEN_SIZE * ROWS, np.float32)
     count = rows.shape[0]
     for tile in range(start, stop):
         valid = min(ROWS, count - tile * ROWS)
@@ -110,15 +110,22 @@ def _prepare_chunk(
                 sums_at, target = u64(2 * pair * ROWS), u64(group * _PAIRS + pair)
                 for row in range(ROWS):
                     lane = u64(row)
-                    a = sums[sums_at + lane] + even_bias - minus[sums_at + lane]
-                    b = sums[sums_at + u64(ROWS) + lane] + odd_bias - minus[sums_at + u64(ROWS) + lane]
+                    a, b = sums[sums_at + lane] + even_bias, sums[sums_at + u64(ROWS) + lane] + odd_bias
+                    middle[target * u64(2 * ROWS) + lane] = softplus(a)
+                    middle[target * u64(2 * ROWS) + u64(ROWS) + lane] = softplus(b)
+                    a, b = a - minus[sums_at + lane], b - minus[sums_at + u64(ROWS) + lane]
                     put_pair(constant, u64(tile * depth * ROWS), target, lane, a, b)
+        for half in range(RAW_CHANNELS // OUTPUT_GROUP):
+            multiply_output(
+                middle, np.int64(0), third, np.int64(half * HIDDEN_SIZE * OUTPUT_GROUP), own_change,
+                np.int64((tile * RAW_CHANNELS + half * OUTPUT_GROUP) * ROWS), np.int64(HIDDEN_SIZE),
+            )  # fmt: skip
 
 
 @parallel_kernel()
 def prepare(
-    workers, rows, f, m, first, first_bias, centre, second, feature, feature_bias, rest, scales, neck, share, motion,
-    constant, packed_rest, tickets,
+    workers, rows, f, m, first, first_bias, centre, second, third, feature, feature_bias, rest, scales, neck, share,
+    motion, constant, own_change, packed_rest, tickets,
 ):  # fmt: skip
     """Fill the packed tiles of the Gaussians ``rows`` (M,) int64, in that order.
 
@@ -127,11 +134,13 @@ def prepare(
         f, m: (N, 48) float32.
         first, first_bias: packed weights and bias (96,) of the first layer at the photo's own expression.
         centre: (96,), see `FoldedNetworks.centre`.
-        second: packed weights of the second layer.
+        second, third: packed weights of the later layers.
         feature, feature_bias: U packed as float32, and u (96,).
         rest: (14, N) float32, see `Avatar`; scales: (3, N) float32, to take the place of their logarithms.
         neck, share: (N,) float32, neck and expression weights.
         motion, constant: packed tiles of 48 and 96 channels, written; packed_rest: (tiles, `REST_CHANNELS`, ROWS).
+        own_change: (tiles, 14, ROWS) float32, written: third softplus(U f + u), what the networks give for the photo's
+            own expression but for rounding.
         tickets: (1,) int64 zero, the work counter.
     """
     tiles = motion.shape[0]
@@ -142,8 +151,8 @@ def prepare(
                 break
             _prepare_chunk(
                 start, min(tiles, start + TILES_PER_CHUNK), rows, f, m, first.reshape(-1), first_bias, centre,
-                second.reshape(-1), feature.reshape(-1), feature_bias, rest, scales, neck, share, motion.reshape(-1),
-                constant.reshape(-1), packed_rest.reshape(-1),
+                second.reshape(-1), third.reshape(-1), feature.reshape(-1), feature_bias, rest, scales, neck, share,
+                motion.reshape(-1), constant.reshape(-1), own_change.reshape(-1), packed_rest.reshape(-1),
             )  # fmt: skip
 
 
@@ -156,9 +165,11 @@ def compile_kernels() -> None:
         1, np.zeros(1, np.int64), np.zeros((1, FEATURE_SIZE), np.float32), np.zeros((1, MOTION_SIZE), np.float32),
         aligned((_HIDDEN_GROUPS, depth, HIDDEN_GROUP), dtype), bias, bias,
         aligned((_HIDDEN_GROUPS, inner, HIDDEN_GROUP), dtype),
+        aligned((RAW_CHANNELS // OUTPUT_GROUP, HIDDEN_SIZE, OUTPUT_GROUP), np.float32),
         aligned((_HIDDEN_GROUPS, FEATURE_SIZE, HIDDEN_GROUP), np.float32), bias,
         np.zeros((RAW_CHANNELS, 1), np.float32), np.zeros((3, 1), np.float32), bias[:1],
         bias[:1],
         aligned((1, depth, ROWS), dtype), aligned((1, inner, ROWS), dtype),
-        aligned((1, REST_CHANNELS, ROWS), np.float32), np.zeros(1, np.int64),
+        aligned((1, RAW_CHANNELS, ROWS), np.float32), aligned((1, REST_CHANNELS, ROWS), np.float32),
+        np.zeros(1, np.int64),
     )  # fmt: skip

@@ -36,7 +36,7 @@ def compile_kernels() -> None:
     owners, counts, anchors = counter(), counter(), np.zeros((1, ANCHOR_ROOM), np.int64)
     weights = np.zeros((1, ANCHOR_ROOM, ROWS), np.float32)
     choose_anchors(
-        1, 1, motion, np.stack([first, first]), np.stack([bias, bias]), bias, constant, second, third,
+        1, 1, motion, first[None], bias[None], bias, constant, second, third, change,
         np.zeros((ROWS, 3), np.float32), np.ones(RAW_CHANNELS, np.float32), np.ones(1, np.float32),
         owners, counts, anchors, weights, counter(),
     )  # fmt: skip

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
-from avatar_core.lift import canvas, coordinates, matte, refine, torso
+from avatar_core.lift import canvas, coordinates, far_side, matte, refine, torso
 from avatar_core.lift.fill import nearest, push_pull
 from avatar_core.lift.mesh import CLOSED_TRIANGLES, draw_mesh
 from avatar_core.tracking.align import Similarity
@@ -124,7 +124,7 @@ def test_texture_is_folded_in_from_the_rim() -> None:
     inside = np.zeros((SIDE, SIDE), np.uint8)
     inside[4:28, 4:28] = 1
     distance, label = cv2.distanceTransformWithLabels(inside, cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL)
-    x, y = torso.folded_places(distance, label, np.float32(3.0), np.float32(2.0))
+    x, y = far_side.folded_places(distance, label, np.float32(3.0), np.float32(2.0))
     row, column = 16, 5  # 2 pixels from the rim's pixel in column 3
     assert abs(x[row, column] - (3 + 2.0 + 2.0)) < 1e-4 and abs(y[row, column] - row) < 1e-4
     assert abs(x[16, 8] - (3 + 2.0 + 1.0)) < 0.1  # 5 pixels in: on the way back
@@ -145,7 +145,7 @@ def test_what_is_hidden_is_coloured_and_moved_apart(random: np.random.Generator)
 
     middle, scale = np.array([0.4, 0.5, 0.6], np.float32), np.array([1.0, 2.0, 3.0], np.float32)
     expected = (((first - middle) * scale) ** 2).sum(-1) < 0.7
-    assert np.array_equal(torso.close_to(first, middle, scale, 0.7), expected)
+    assert np.array_equal(far_side.close_to(first, middle, scale, 0.7), expected)
 
 
 def test_errors_are_taken_bilinearly_and_within_limits(random: np.random.Generator) -> None:

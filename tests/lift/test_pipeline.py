@@ -14,8 +14,8 @@ from avatar_core.avatar import PART_NAMES
 from avatar_core.camera import Camera
 from avatar_core.gaussians import COLOR, OPACITY, QUATERNION, SCALE, Gaussians
 from avatar_core.lift import LiftResult, lift
+from avatar_core.lift.far_side import far_side_colour
 from avatar_core.lift.relief import build_relief
-from avatar_core.lift.torso import far_side_colour
 from avatar_core.models.anatomy import EYEBALL_CENTRES, EYEBALL_RADIUS
 from avatar_core.rendering.rasterizer import create
 from avatar_core.tracking.face_model import FaceModel

@@ -11,9 +11,9 @@ import torch
 from numpy.typing import NDArray
 
 from avatar_core.lift.canvas import CANVAS_SIZE, project
+from avatar_core.lift.far_side import skin_coloured
 from avatar_core.lift.maps import smoothstep
 from avatar_core.lift.relief import Relief
-from avatar_core.lift.torso import skin_coloured
 from avatar_core.models.encoder.layout import CENTRE, COLUMNS, ROWS, cell_azimuth, locate, rays
 from avatar_core.models.encoder.network import Prediction
 
@@ -67,7 +67,7 @@ def bare_sides(relief: Relief) -> tuple[float, float]:
 
 def bare_ears(relief: Relief) -> tuple[float, float]:
     """1 where an ear shows, 0 where hair lies over it: on the sides of canonical -x and +x."""
-    skin = skin_coloured(relief.matte.foreground, relief.face) * relief.matte.alpha
+    skin = skin_coloured(relief.matte.foreground, relief.face.mesh.inside) * relief.matte.alpha
     left, right = (_mean_at(skin, relief, side * EAR_ACROSS, EAR_LEVEL, 0.0) for side in (-1.0, 1.0))
     return _ramp(left, EAR_FROM, EAR_FULLY), _ramp(right, EAR_FROM, EAR_FULLY)
 

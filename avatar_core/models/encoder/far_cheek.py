@@ -15,10 +15,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from avatar_core.lift.canvas import pixel_grid, unproject
+from avatar_core.lift.far_side import FOREHEAD
 from avatar_core.lift.fill import push_pull
 from avatar_core.lift.maps import smoothstep
 from avatar_core.lift.relief import Relief
-from avatar_core.lift.torso import FOREHEAD, LOWER_LIP
+from avatar_core.lift.torso import LOWER_LIP
 from avatar_core.models.encoder.layout import cell_azimuth, locate, rays
 
 TURNED_FROM, TURNED_FULLY = 8.5, 11.5  # degrees of the photo's yaw
