@@ -25,8 +25,8 @@ from avatar_core.tracking.topology import INNER_LIPS, LEFT_EYE_RING, OUTER_LIPS,
 
 UPPER_LID_REACH, LOWER_LID_REACH = 0.13, 0.06  # inter-ocular distances from the lid margin
 UPPER_LID, LOWER_LID, LIPS = 1, 2, 3
-SPLITS = {UPPER_LID: (5, 1), LOWER_LID: (3, 1), LIPS: (3, 2)}
-"""Rows and columns of samples per pixel: closing lids stretch along the vertical, opening lips shear at the corners."""
+SPLITS = {UPPER_LID: (5, 1), LOWER_LID: (3, 1), LIPS: (3, 1)}
+"""Rows and columns of samples per pixel: closing lids and opening lips stretch along the vertical."""
 LIP_LINE_CLEARANCE = 0.005, 0.012
 """Canonical units of the upper and the lower lip's u next to the lip line that the networks blend with the other lip:
 measured on the lower lip of a smile, whose motion reaches its full size .011 below the line."""

@@ -143,6 +143,22 @@ def softplus(x):
     return p * p + max(x, f32(0))
 
 
+# sigmoid(-a) on [0, 12] likewise; the fit weighs errors by a, as they count in silu.
+_Q0, _Q1, _Q2 = f32(0.16824539), f32(0.48939103), f32(0.92424589)
+_Q3, _Q4, _Q5 = f32(-3.13954649), f32(4.61689815), f32(-2.14228501)
+
+
+@inlined()
+def quick_silu(x):
+    """x sigmoid(x); absolute error below 2.5e-4."""
+    a = abs(x)
+    t = max(f32(1) - a * f32(1.0 / 12.0), f32(0))
+    q = _Q0 + t * (_Q1 + t * (_Q2 + t * (_Q3 + t * (_Q4 + t * _Q5))))
+    q = q * q
+    q = q * q
+    return max(x, f32(0)) - a * q * q
+
+
 _ROUND = np.int32(0x8000)
 _HIGH_HALF = np.int32(-65536)
 _HALF = np.int32(16)

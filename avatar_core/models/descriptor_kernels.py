@@ -6,7 +6,8 @@ cosine of one angle form a pair:
     warp    [sin, cos of pi 2^k u (3 axes x 3 octaves), u, embedding]                                           float32
     main    [sin, cos of pi 2^k u (3 x 6), the same of the opened u, u, opened u, normal, embedding, 0]          packed
 
-`CpuDescriber` packs the weights to match. The warp stays in float32: its result is multiplied by up to 32 pi.
+`CpuDescriber` packs the weights to match. The warp stays in float32, its silu exact: its result is multiplied by up to
+32 pi.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from __future__ import annotations
 import numpy as np
 from numba import prange
 
-from avatar_core.models.animator_dense import multiply_hidden, multiply_output, put_pair, scratch
+from avatar_core.models.animator_dense import multiply_hidden, multiply_output, put_pair, quick_silu, scratch
 from avatar_core.models.animator_layout import HIDDEN_GROUP, OUTPUT_GROUP, ROWS
 from avatar_core.models.descriptors import EMBEDDING_SIZE, OCTAVES, WARP_OCTAVES
 from avatar_core.models.motion_decoder import FEATURE_SIZE
@@ -66,8 +67,14 @@ def half_rounded(x):
 
 
 @inlined()
-def _silu_layer(inputs, weights, bias, sums, output):
-    """Writes silu(weights inputs + bias) of one tile to ``output``, in the layout of its type; arrays flat."""
+def exact_silu(x):
+    """x sigmoid(x)."""
+    return x * sigmoid(x)
+
+
+@inlined()
+def _silu_layer(silu, inputs, weights, bias, sums, output):
+    """Writes ``silu`` of (weights inputs + bias) of one tile to ``output``, in the layout of its type; arrays flat."""
     depth = np.int64(inputs.shape[0] // ROWS)
     for group in range(bias.shape[0] // HIDDEN_GROUP):
         multiply_hidden(inputs, np.int64(0), weights, np.int64(group * depth * HIDDEN_GROUP), sums, np.int64(0), depth)
@@ -78,7 +85,7 @@ def _silu_layer(inputs, weights, bias, sums, output):
             for row in range(ROWS):
                 lane = u64(row)
                 a, b = sums[source + lane] + even, sums[source + u64(ROWS) + lane] + odd
-                put_pair(output, u64(0), target, lane, a * sigmoid(a), b * sigmoid(b))
+                put_pair(output, u64(0), target, lane, silu(a), silu(b))
 
 
 @inlined()
@@ -140,8 +147,8 @@ def _describe_chunk(
             for index in range(EMBEDDING_SIZE):
                 warp_inputs[u64((6 * WARP_OCTAVES + 3 + index) * ROWS + row)] = embedding[labels[row], index]
 
-        _silu_layer(warp_inputs, warp_first, warp_first_bias, sums, warp_hidden)
-        _silu_layer(warp_hidden, warp_second, warp_second_bias, sums, warp_middle)
+        _silu_layer(exact_silu, warp_inputs, warp_first, warp_first_bias, sums, warp_hidden)
+        _silu_layer(exact_silu, warp_hidden, warp_second, warp_second_bias, sums, warp_middle)
         multiply_output(
             warp_middle, np.int64(0), warp_last, np.int64(0), opened, np.int64(0), np.int64(warp_size)
         )  # fmt: skip
@@ -170,8 +177,8 @@ def _describe_chunk(
                 after = embedding[own, index + 1] if index + 1 < EMBEDDING_SIZE else f32(0)
                 put_pair(inputs, u64(0), pair + u64(5 + index // 2), lane, embedding[own, index], after)
 
-        _silu_layer(inputs, first, first_bias, sums, hidden)
-        _silu_layer(hidden, second, second_bias, sums, middle)
+        _silu_layer(quick_silu, inputs, first, first_bias, sums, hidden)
+        _silu_layer(quick_silu, hidden, second, second_bias, sums, middle)
         _head(middle, heads, heads_bias, 0, sums, turned, tile * ROWS, valid, rows, feature)
         _head(middle, heads, heads_bias, FEATURE_SIZE, sums, turned, tile * ROWS, valid, rows, motion)
 
