@@ -29,7 +29,6 @@ COLLAR_FROM, COLLAR_TO = 0.2, 0.6
 NECK_WIDTH, SHOULDER_RISE = 0.55, 0.8
 """Beyond this distance from the chin's middle clothes begin higher by this slope."""
 CLOTHES_FROM = 0.3
-HAND_FROM = 0.62  # inter-ocular distances beside the chin's middle where skin is a hand's or shoulder's
 FEWEST_RIM_PIXELS = 50
 
 
@@ -110,8 +109,7 @@ def _rim(
     skin = skin_coloured(foreground, face.mesh.inside[::2, ::2])
     hair = rim & (crown | ~skin)
     head = hair if hair.sum() > 0.15 * rim.sum() else rim
-    neck = near & body & ~(skin & (np.abs(across) > HAND_FROM))
-    head = head | (neck & (level < 0.5 * (COLLAR_FROM + COLLAR_TO)))
+    head = head | (near & body & (level < 0.5 * (COLLAR_FROM + COLLAR_TO)))
     clothes = opaque & clean & body & (down > CLOTHES_FROM)
     if head.sum() + clothes.sum() <= FEWEST_RIM_PIXELS:
         head = clothes = opaque
