@@ -9,6 +9,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from avatar_core.lift.canvas import UNITS_PER_PIXEL, project
 from avatar_core.lift.layer import Layer, join
 from avatar_core.lift.pose import FacePlacement
 from avatar_core.lift.stretch import clear_of_lip_line
@@ -18,6 +19,8 @@ from avatar_core.tracking.topology import INNER_LIPS, OUTER_LIPS
 STEP = 1.6  # canvas pixels between samples
 FOLLOWS_UPPER, FOLLOWS_LOWER = 0.0, 0.5  # share of the lips' motion at the socket
 SHADE = 0.6  # of the lips' colour, just inside
+ROOM, ROOM_FROM = 0.25, 0.25
+"""Inter-ocular distances that it keeps behind what the photo shows between the lips, and from what share of the way."""
 EDGE_POINTS = len(INNER_LIPS) // 2 + 1
 
 
@@ -65,6 +68,10 @@ def _strip(
     rows = max(int(np.linalg.norm(end - edge, axis=1).max() * face.eye_distance / STEP), 2)
     depth = np.linspace(0, 1, rows)[:, None, None]
     position = face.to_head.apply(edge + depth * (end - edge)).astype(np.float32)
+    cells = np.clip(project(position.reshape(-1, 3))[:, :2].astype(int), 0, len(face.mouth) - 1)
+    in_sight = face.mouth[cells[:, 1], cells[:, 0]].reshape(rows, columns)
+    room = np.float32(ROOM * face.eye_distance * UNITS_PER_PIXEL)
+    position[..., 2] -= room * in_sight * np.minimum(depth[..., 0] / ROOM_FROM, 1)
     count = rows * columns
     parts = np.full(count, part, np.uint8)
     u = np.broadcast_to(u_edge, position.shape).reshape(count, 3).astype(np.float32)

@@ -49,7 +49,6 @@ SOCKET_RIM = 0.3  # of the bowl's depth: the rest would come out through an open
 LINING_END, LINING_WIDTH = 0.6, 0.85
 """Where the lips' lining ends, in shares of the bowl's depth and width: past its rim, which moves otherwise, and within
 the cheeks."""
-LINING_INSET = 7  # pixels, twice what it may reach into the opening that the photo shows
 LIP_CLEARANCE = 0.03  # inter-ocular distances between the lips' inside and the teeth
 SHEET_STEP = 0.8  # pixels between samples
 SMILE_GAP = 0.18  # inter-ocular distances of lip gap up to which visible teeth are nearly all upper ones
@@ -89,8 +88,6 @@ def build_mouth(
     lining = lip_lining(picture, face, mean, _socket_rim(offsets), SOCKET_COLOUR * light)
     if face.mouth.any():
         sheets = [_hide(sheet, face, teeth_seen=enamel is not None) for sheet in sheets]
-        within = cv2.erode(face.mouth.astype(np.uint8), np.ones((LINING_INSET, LINING_INSET), np.uint8)) > 0
-        lining = lining.take(~_projects_into(within, lining))
         sheets.append(_photographed(picture, skin_height, face, offsets))
     return join([*sheets, lining])
 
@@ -262,17 +259,12 @@ def _sheet(
 def _hide(sheet: Layer, face: FacePlacement, *, teeth_seen: bool) -> Layer:
     """Without what would show through the open mouth: there the photo itself knows better (the socket stays). Where it
     shows the teeth, they end as it shows them."""
-    gone = _projects_into(face.mouth, sheet) & (sheet.part != SOCKET)
+    placed = project(sheet.position)
+    cells = np.clip(placed[:, :2].astype(int), 0, len(face.mouth) - 1)
+    gone = face.mouth[cells[:, 1], cells[:, 0]] & (sheet.part != SOCKET)
     if teeth_seen:
-        placed = project(sheet.position)
         gone |= (sheet.part == UPPER_TEETH) & (_share_down(face, placed[:, 0], placed[:, 1]) >= 1)
     return sheet.take(~gone)
-
-
-def _projects_into(mask: NDArray[np.bool_], sheet: Layer) -> NDArray[np.bool_]:
-    """(N,) samples in front of the ``mask`` (S, S)."""
-    cells = np.clip(project(sheet.position)[:, :2].astype(int), 0, len(mask) - 1)
-    return mask[cells[:, 1], cells[:, 0]]
 
 
 def _photographed(
