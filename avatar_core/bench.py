@@ -25,9 +25,10 @@ from avatar_core import rendering
 from avatar_core.atomic_file import replacing
 from avatar_core.avatar import Avatar
 from avatar_core.benchmarks.cuda import cuda_figures, describe_cuda
+from avatar_core.benchmarks.encoding import compare_encoders, describe_encoders
 from avatar_core.benchmarks.floor import cpu_floor, describe_floor
 from avatar_core.benchmarks.following import compare_following, describe_following
-from avatar_core.benchmarks.frames import FRAME_FIGURES, STAGES, Report, timed, with_count
+from avatar_core.benchmarks.frames import FRAME_FIGURES, STAGES, Report, with_count
 from avatar_core.benchmarks.qualities import compare_qualities, describe_qualities
 from avatar_core.benchmarks.scaling import BASE_SIZE, COUNTS, SIZES, measure_scaling
 from avatar_core.benchmarks.scaling_report import draw_scaling, markdown
@@ -105,11 +106,11 @@ def measure(options: argparse.Namespace) -> Report:
     """
     photo = load_image(options.photo) if options.photo else _bundled_portrait()
     startup = None if options.no_startup else measure_startup(options.weights, options.device, photo, options.size)
+    encoders = compare_encoders(options.weights, options.device, photo)
     engine = AvatarEngine.from_pretrained(options.weights, options.device)
     try:
         rendering.warm_up(_tell)
-        encode_first, avatar = timed(engine.encode, photo)
-        encode_again, avatar = timed(engine.encode, photo)
+        avatar = engine.encode(photo)
         if options.gaussians:
             avatar = with_count(avatar, options.gaussians)
         frames = options.frames or FRAMES
@@ -125,8 +126,7 @@ def measure(options: argparse.Namespace) -> Report:
             **{name: qualities[0][name] for name in FRAME_FIGURES},
             "qualities": qualities,
             "track_ms": tracking_ms(engine, photo, frames),
-            "encode_first_s": round(encode_first, 3),
-            "encode_s": round(encode_again, 3),
+            "encoders": encoders,
             "startup_s": None if startup is None else startup.ready,
             "first_frame_s": None if startup is None else startup.first_frame,
             "resident_memory_mb": resident_megabytes(),
@@ -150,7 +150,7 @@ def describe(report: Report) -> list[str]:
         *describe_qualities(report["qualities"]),
         *describe_following(report.get("following", [])),
         *([describe_floor(report["floor"])] if "floor" in report else []),
-        f"Encode: {report['encode_s']:.2f} s (the first one {report['encode_first_s']:.2f} s)",
+        describe_encoders(report["encoders"]),
     ]
     if report["track_ms"] is not None:
         lines.append(f"Track: {report['track_ms']:.1f} ms per {FRAME_WIDTH} x {FRAME_HEIGHT} frame")

@@ -25,7 +25,8 @@ def test_the_report_holds_every_figure_with_its_conditions(tmp_path, capsys):
     assert stages["total"] > max(stages["animate"], stages["rasterise"], stages["compose"]) > 0
     assert report["frames_per_second"] == pytest.approx(1e3 / stages["total"], rel=0.01)
     assert report["track_ms"] > 0
-    assert report["encode_s"] > 0
+    assert [one["encoder"] for one in report["encoders"]] == ["lift", "learned"]
+    assert all(one["median_s"] > 0 for one in report["encoders"])
     assert report["threads"] >= 1 and report["torch_threads"] >= 1
     full, balanced, fast = report["qualities"]
     assert (full["median_ms"], full["gaussians"]) == (report["median_ms"], 5000)
