@@ -20,6 +20,18 @@ def push_pull(values: NDArray[np.floating], weight: NDArray[np.floating]) -> NDA
     return filled if picture.ndim == 3 else filled[..., 0]
 
 
+def continuation(values: NDArray[np.float32], weight: NDArray[np.float32], blur: float = 0.0) -> NDArray[np.float32]:
+    """The smooth continuation alone (H, W, C), sides even, made at half size: for what is shown where ``weight`` is 0.
+
+    Args:
+        blur: standard deviation in pixels by which it is smoothed.
+    """
+    below = _fill(*_push(np.ascontiguousarray(values, np.float32), weight))
+    if blur > 0:
+        below = np.asarray(cv2.GaussianBlur(below, (0, 0), blur / 2), np.float32)
+    return np.asarray(cv2.resize(below, weight.shape[::-1], interpolation=cv2.INTER_LINEAR), np.float32)
+
+
 def _fill(values: NDArray[np.float32], weight: NDArray[np.float32]) -> NDArray[np.float32]:
     height, width, _ = values.shape
     if min(height, width) <= 2 or height % 2 or width % 2:

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from avatar_core.lift.canvas import Canvas
-from avatar_core.lift.fill import push_pull
+from avatar_core.lift.fill import continuation, push_pull
 from avatar_core.lift.maps import distance_from, median_colour, smoothstep
 from avatar_core.rendering.jit import kernel
 from avatar_core.tracking.solutions import solution
@@ -27,6 +27,7 @@ LOW_CONTRAST, HIGH_CONTRAST = 0.02, 0.10
 COLOUR_SHARE = 0.85
 SKIN_SPREAD = 0.14  # RGB distance from the face's median colour that still counts as skin
 OWN_FROM, OWN_FULLY = 0.5, 0.88  # coverage between which a rim pixel's colour is trusted to be the person's
+BACKGROUND_BLUR = 3.0  # pixels
 INPAINT_CLEARANCE = 15  # pixels that the picture behind keeps from the person
 FACE_INSET = 11  # pixels, twice what the mesh may reach over the face's edge
 FADE_OUTSIDE = 110.0  # pixels beyond the photo's edge where the person has faded out
@@ -112,7 +113,7 @@ def _sharpen_by_colour(
     if not inside.any() or not outside.any():
         return alpha
     band = ~inside & ~clear
-    ahead, behind = push_pull(picture, inside.astype(np.float32)), push_pull(picture, outside.astype(np.float32))
+    ahead, behind = (continuation(picture, known.astype(np.float32)) for known in (inside, outside))
     skin = median_colour(picture[face])
     share, trust = believe_colour(picture, ahead, behind, skin)
     by_colour = cv2.ximgproc.guidedFilter(image, share, 3, GUIDED_EPSILON)
@@ -208,5 +209,5 @@ def picture_behind(canvas: Canvas, alpha: NDArray[np.float32]) -> NDArray[np.flo
     known = (distance_from(alpha > FAINT) > INPAINT_CLEARANCE) & canvas.valid
     if not known.any():
         known = alpha < 0.5
-    filled = push_pull(picture, known.astype(np.float32))
-    return mix(np.asarray(cv2.GaussianBlur(filled, (0, 0), 3), np.float32), filled, known.astype(np.float32))
+    share = known.astype(np.float32)
+    return mix(continuation(picture, share, BACKGROUND_BLUR), picture, share)

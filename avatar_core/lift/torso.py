@@ -19,7 +19,7 @@ from avatar_core.lift.coordinates import (
     body_part,
     neck_weight,
 )
-from avatar_core.lift.fill import nearest, push_pull
+from avatar_core.lift.fill import continuation, nearest
 from avatar_core.lift.layer import Layer, surface_steps
 from avatar_core.lift.maps import distance_from, median_colour, pick, smoothstep
 from avatar_core.lift.matte import FAINT, Matte
@@ -192,7 +192,7 @@ def body_colour(behind: HiddenBody, matte: Matte, face: FacePlacement) -> NDArra
     _, y = pixel_grid()
     visible, column = behind.visible, behind.column
     core = cv2.erode(visible.astype(np.uint8), np.ones((5, 5), np.uint8)) > 0
-    continued = push_pull(matte.foreground, (core if core.any() else visible).astype(np.float32))
+    continued = continuation(matte.foreground, (core if core.any() else visible).astype(np.float32))
     near_jaw = distance_from(face.mesh.inside) <= (int(THROAT_BAND * face.eye_distance) | 1) // 2 + 1
     columns = column.any(0)
     throat = core & near_jaw & columns[None, :] & (y > face.landmarks[[172, 397], 1].mean())
@@ -201,7 +201,7 @@ def body_colour(behind: HiddenBody, matte: Matte, face: FacePlacement) -> NDArra
         throat[throat] = np.linalg.norm(found - median_colour(found), axis=-1) < THROAT_SPREAD
     if throat.sum() < 30:
         throat = face.mesh.inside & (y > face.landmarks[LOWER_LIP, 1])
-    skin = push_pull(matte.foreground, throat.astype(np.float32))
+    skin = continuation(matte.foreground, throat.astype(np.float32))
     shade = 1 - (1 - THROAT_SHADE) * np.clip((face.landmarks[CHIN, 1] - y[:, 0]) / face.eye_distance, 0, 1)
     share = cv2.GaussianBlur(column.astype(np.float32), (0, 0), 0.04 * face.eye_distance)
     return mix_hidden(matte.foreground, behind.hidden, continued, skin, shade.astype(np.float32), share)
