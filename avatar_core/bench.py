@@ -106,7 +106,6 @@ def measure(options: argparse.Namespace) -> Report:
     """
     photo = load_image(options.photo) if options.photo else _bundled_portrait()
     startup = None if options.no_startup else measure_startup(options.weights, options.device, photo, options.size)
-    encoders = compare_encoders(options.weights, options.device, photo)
     engine = AvatarEngine.from_pretrained(options.weights, options.device)
     try:
         rendering.warm_up(_tell)
@@ -116,7 +115,7 @@ def measure(options: argparse.Namespace) -> Report:
         frames = options.frames or FRAMES
         qualities = compare_qualities(engine, avatar, options.size, frames)
         on_cuda = engine.device.type == "cuda"
-        return {
+        report = {
             **({"cuda": cuda_figures(engine, avatar, frames)} if on_cuda else {}),
             **({} if on_cuda else {"following": compare_following(engine, avatar, options.size, frames)}),
             **({} if on_cuda else {"floor": cpu_floor(engine, avatar, options.size)}),
@@ -126,13 +125,13 @@ def measure(options: argparse.Namespace) -> Report:
             **{name: qualities[0][name] for name in FRAME_FIGURES},
             "qualities": qualities,
             "track_ms": tracking_ms(engine, photo, frames),
-            "encoders": encoders,
             "startup_s": None if startup is None else startup.ready,
             "first_frame_s": None if startup is None else startup.first_frame,
             "resident_memory_mb": resident_megabytes(),
         }
     finally:
         engine.close()
+    return {**report, "encoders": compare_encoders(options.weights, options.device, photo)}
 
 
 def describe(report: Report) -> list[str]:
