@@ -37,7 +37,7 @@ TOOTH_BORDERS = np.array([0.0, 0.090, 0.160, 0.240, 0.315, 0.385])
 """Arc length from the midline to the borders between teeth: incisors, canine, premolars (8.5, 6.5, 7.5, 7, 7 mm)."""
 CROWN_HEIGHTS = np.array([0.112, 0.100, 0.108, 0.094, 0.088])
 EDGE_RISES = np.array([0.0, 0.008, 0.002, 0.012, 0.018])
-LOWER_TOOTH_SCALE = 0.82
+LOWER_TOOTH_SCALE, LOWER_TEETH_SHADE = 0.82, 0.93
 ENAMEL, GUM_COLOUR, TONGUE_COLOUR, SOCKET_COLOUR = (
     np.array(rgb) for rgb in ((0.90, 0.84, 0.75), (0.60, 0.32, 0.31), (0.62, 0.33, 0.32), (0.25, 0.10, 0.095))
 )
@@ -174,7 +174,7 @@ def _teeth(*, upper: bool) -> Sheet:
     border = 1 - 0.22 * across**8
     inward = 1 - 0.78 * np.clip(arc / 0.42, 0, 1) ** 2
     vertical = 1.0 - 0.22 * np.clip(from_edge / height, 0, 1)
-    shade = np.clip(border * inward * vertical, 0, 1) * (1.0 if upper else 0.82)
+    shade = np.clip(border * inward * vertical, 0, 1) * (1.0 if upper else LOWER_TEETH_SHADE)
     colour = ENAMEL ** (1 + 0.6 * (1 - shade[..., None])) * shade[..., None]
     return u, colour, kept, 0.0 if upper else 1.0
 
