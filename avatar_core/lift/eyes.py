@@ -8,14 +8,25 @@ region of u in every photo, whatever it looks at.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from avatar_core.avatar import PART_NAMES
-from avatar_core.lift.canvas import UNITS_PER_PIXEL, project, unproject
+from avatar_core.lift.canvas import project, unproject
+from avatar_core.lift.eye_sockets import (
+    BACKING_SHADE,
+    BALL_SHARE,
+    BEHIND_BALL,
+    EYE_SOCKET,
+    backing,
+    ball_height,
+    sampled,
+    socket_behind,
+    uncovered_by_turning,
+)
 from avatar_core.lift.fill import push_pull
 from avatar_core.lift.layer import Layer
 from avatar_core.lift.maps import median_colour
@@ -27,15 +38,6 @@ from avatar_core.tracking.measures import eye_opening
 from avatar_core.tracking.topology import LEFT_EYE_RING, LEFT_IRIS, RIGHT_EYE_RING, RIGHT_IRIS
 
 LID_CLEARANCE = 0.014  # inter-ocular distances between the eyeball and the lids over it
-BALL_SHARE = 0.86  # of the radius: beyond it the sphere turns away so steeply that the socket takes over
-SOCKET_SLOPE = 0.4
-UNCOVERED = 0.45  # of the radius: from there outwards the border of an eyeball turned by 0.5 uncovers the socket
-SPARSE = 4  # steps between the socket's samples behind the eyeball
-BEHIND_BALL = 0.05  # inter-ocular distances that the socket lies behind the eyeball there, at most
-BACKING_REACH, BACKING_STEP = 0.18, 2.0  # inter-ocular distances beyond the opening; pixels
-BACKING_DEPTH, BACKING_SPAN = 0.07, 9  # inter-ocular distances under skin and eyeball, where the skin is lowest; pixels
-BACKING_SHADE = 0.75
-"""Behind the corners of the eyes a coarse sheet goes on under the skin: seen from the side nothing may show through."""
 SAMPLE_STEP = 0.5  # pixels
 REACH_UP, REACH_DOWN, REACH_SIDE = 0.15, 0.13, 0.09  # beyond the lid margins, inter-ocular distances
 IRIS_OF_EYE_WIDTH = (0.19, 0.29)
@@ -51,7 +53,6 @@ PUPIL, UNSEEN_IRIS = np.array([0.04, 0.03, 0.03], np.float32), np.array([0.16, 0
 SMALLEST_OPENING = 25  # pixels of iris and sclera below which the eye counts as shut
 
 _SIDES = ((RIGHT_EYE_RING, RIGHT_IRIS, "right_eyeball"), (LEFT_EYE_RING, LEFT_IRIS, "left_eyeball"))
-_EYE_SOCKET = PART_NAMES.index("eye_socket")
 
 
 @dataclass(frozen=True)
@@ -129,17 +130,17 @@ def _eyeball(
     radius = EYEBALL_RADIUS * face.eye_distance
     skin = skin_height[window.rows, window.columns]
     near = polygon_mask(_grown(outline, 0.10 * face.eye_distance), picture.shape[0])[window.rows, window.columns]
-    excess = _ball_height(window.x, window.y, middle, radius) - (skin - LID_CLEARANCE * face.eye_distance)
+    excess = ball_height(window.x, window.y, middle, radius) - (skin - LID_CLEARANCE * face.eye_distance)
     lids = near & ~opening
     middle[2] -= max(0.0, float(np.percentile(excess[lids], 97))) if lids.any() else 0.0
 
     x, y = (np.arange(axis.min(), axis.max(), SAMPLE_STEP, dtype=np.float32) for axis in (window.x, window.y))
     grid_x, grid_y = np.meshgrid(x, y)
     inner_x, inner_y = grid_x - window.x.min(), grid_y - window.y.min()
-    height = _ball_height(grid_x, grid_y, middle, radius)
-    height = np.minimum(height, _sample(skin, inner_x, inner_y) - 0.5 * LID_CLEARANCE * face.eye_distance)
+    height = ball_height(grid_x, grid_y, middle, radius)
+    height = np.minimum(height, sampled(skin, inner_x, inner_y) - 0.5 * LID_CLEARANCE * face.eye_distance)
     position = unproject(grid_x, grid_y, height)
-    colour, white = _sample(colours, inner_x, inner_y), _sample(sclera, inner_x, inner_y)
+    colour, white = sampled(colours, inner_x, inner_y), sampled(sclera, inner_x, inner_y)
     off_axis = np.hypot(grid_x - middle[0], grid_y - middle[1])
     ball = (off_axis < BALL_SHARE * radius).reshape(-1)
     across, upward = np.gradient(position, axis=1), -np.gradient(position, axis=0)
@@ -147,7 +148,7 @@ def _eyeball(
     points = position.reshape(-1, 3)
     head_centre = unproject(middle[0], middle[1], middle[2])
     direction = face.to_head.rotation.T @ (points - head_centre).T / face.to_head.scale
-    iris_height = _ball_height(iris[0], iris[1], middle, radius)
+    iris_height = ball_height(iris[0], iris[1], middle, radius)
     towards_iris = unproject(iris[0], iris[1], iris_height) - head_centre
     towards_iris = face.to_head.rotation.T @ towards_iris / np.linalg.norm(towards_iris)
     gaze = gaze_rotation(np.array([np.arctan2(towards_iris[0], towards_iris[2]), np.arcsin(towards_iris[1])]))
@@ -155,9 +156,9 @@ def _eyeball(
     resting = direction.T + EYEBALL_CENTRES[side]
     count = len(points)
     shown = cv2.erode(opening.astype(np.uint8), np.ones((3, 3), np.uint8)) * ~lashes
-    visible = _sample(shown.astype(np.float32), inner_x, inner_y).reshape(-1)
+    visible = sampled(shown.astype(np.float32), inner_x, inner_y).reshape(-1)
     around = cv2.GaussianBlur(opening.astype(np.float32), (0, 0), max(0.04 * face.eye_distance, 1.0))
-    kept = ball | (_sample(around, inner_x, inner_y).reshape(-1) > 0.03)
+    kept = ball | (sampled(around, inner_x, inner_y).reshape(-1) > 0.03)
     layer = Layer(
         position=points,
         across=across.reshape(-1, 3),
@@ -165,77 +166,15 @@ def _eyeball(
         colour=colour.reshape(-1, 3),
         coverage=np.ones(count, np.float32),
         u=np.where(ball[:, None], straight, resting).astype(np.float32),
-        part=np.where(ball, PART_NAMES.index(part_name), _EYE_SOCKET).astype(np.uint8),
+        part=np.where(ball, PART_NAMES.index(part_name), EYE_SOCKET).astype(np.uint8),
         neck_weight=np.ones(count, np.float32),
         expression_weight=np.ones(count, np.float32),
         seen=visible > 0.5,
     )
-    hidden = ball & (off_axis.reshape(-1) > UNCOVERED * radius) & kept & _sparse(grid_x.shape)
-    inset = BALL_SHARE * radius - off_axis.reshape(-1)[hidden]
-    deeper = np.minimum(inset, BEHIND_BALL * face.eye_distance)
-    socket = _socket_behind(layer.take(hidden), deeper, white.reshape(-1, 3)[hidden], resting[hidden])
-    return [layer.take(kept), socket, _backing(side, outline, middle, white_and_skin, skin_height, face)]
-
-
-def _sparse(shape: tuple[int, ...]) -> NDArray[np.bool_]:
-    chosen = np.zeros(shape, bool)
-    chosen[::SPARSE, ::SPARSE] = True
-    return chosen.reshape(-1)
-
-
-def _socket_behind(
-    ball: Layer, deeper: NDArray[np.floating], white: NDArray[np.float32], u: NDArray[np.floating]
-) -> Layer:
-    """The socket goes on behind the samples (N) of the eyeball's border, which a turned eyeball uncovers; ``deeper``
-    (N,) by so many pixels, ``white`` (N, 3), at ``u`` (N, 3)."""
-    position = ball.position.copy()
-    position[:, 2] -= (deeper * UNITS_PER_PIXEL).astype(np.float32)
-    return replace(
-        ball,
-        position=position,
-        across=SPARSE * ball.across,
-        upward=SPARSE * ball.upward,
-        colour=white,
-        u=u.astype(np.float32),
-        part=np.full(len(ball), _EYE_SOCKET, np.uint8),
-        seen=np.zeros(len(ball), bool),
-    )
-
-
-def _backing(
-    side: int, outline: NDArray[np.floating], middle: NDArray[np.floating], colour: NDArray[np.float32],
-    skin_height: NDArray[np.float32], face: FacePlacement,
-) -> Layer:  # fmt: skip
-    """A sheet of one ``colour`` (3,) behind the eyeball at ``middle`` (3,) and the skin round its opening."""
-    unit = face.eye_distance
-    low, high = (np.asarray(edge, np.float32) for edge in (outline.min(0), outline.max(0)))
-    margin = np.float32(BACKING_REACH * unit)
-    x, y = (np.arange(low[i] - margin, high[i] + margin, BACKING_STEP, dtype=np.float32) for i in range(2))
-    x, y = np.meshgrid(x, y)
-    radii = (high - low) / 2 + margin
-    centre = (low + high) / 2
-    inside = ((x - centre[0]) / radii[0]) ** 2 + ((y - centre[1]) / radii[1]) ** 2 < 1
-    brush = np.ones((BACKING_SPAN, BACKING_SPAN), np.uint8)
-    lowest = np.asarray(cv2.erode(skin_height, brush), np.float32)
-    skin = _sample(lowest, x - np.float32(0.5), y - np.float32(0.5))
-    ball = _ball_height(x, y, middle, EYEBALL_RADIUS * unit)
-    position = unproject(x, y, np.minimum(skin, ball) - np.float32(BACKING_DEPTH * unit))
-    across, upward = np.gradient(position, axis=1)[inside], -np.gradient(position, axis=0)[inside]
-    position = position[inside]
-    count = len(position)
-    direction = (position - unproject(middle[0], middle[1], middle[2])) @ face.to_head.rotation / face.to_head.scale
-    return Layer(
-        position=position,
-        across=across,
-        upward=upward,
-        colour=np.broadcast_to(colour, (count, 3)),
-        coverage=np.ones(count, np.float32),
-        u=(direction + EYEBALL_CENTRES[side]).astype(np.float32),
-        part=np.full(count, _EYE_SOCKET, np.uint8),
-        neck_weight=np.ones(count, np.float32),
-        expression_weight=np.ones(count, np.float32),
-        seen=np.zeros(count, bool),
-    )
+    hidden = ball & kept & uncovered_by_turning(off_axis, radius).reshape(-1)
+    deeper = np.minimum(BALL_SHARE * radius - off_axis.reshape(-1)[hidden], BEHIND_BALL * face.eye_distance)
+    socket = socket_behind(layer.take(hidden), deeper, white.reshape(-1, 3)[hidden], resting[hidden])
+    return [layer.take(kept), socket, backing(side, outline, middle, white_and_skin, skin_height, face)]
 
 
 def _window(outline: NDArray[np.floating], unit: float, size: int) -> _Window:
@@ -253,20 +192,6 @@ def _grown(outline: NDArray[np.floating], by: float) -> NDArray[np.float64]:
     offset = outline - centre
     length = np.linalg.norm(offset, axis=1, keepdims=True)
     return centre + offset * (length + by) / np.maximum(length, 1e-6)
-
-
-def _ball_height(
-    x: NDArray[np.floating] | float, y: NDArray[np.floating] | float, middle: NDArray[np.floating], radius: float
-) -> NDArray[np.float32]:
-    """Height of the sphere's front; past `BALL_SHARE` of its radius a cone goes on at `SOCKET_SLOPE`."""
-    off_axis = np.hypot(x - middle[0], y - middle[1])
-    edge = BALL_SHARE * radius
-    front = np.sqrt(np.maximum(radius**2 - np.minimum(off_axis, edge) ** 2, 0))
-    return np.asarray(middle[2] + front - SOCKET_SLOPE * np.maximum(off_axis - edge, 0), np.float32)
-
-
-def _sample(values: NDArray[np.float32], x: NDArray[np.float32], y: NDArray[np.float32]) -> NDArray[np.float32]:
-    return np.asarray(cv2.remap(values, x, y, cv2.INTER_LINEAR), np.float32)
 
 
 def _paint(
