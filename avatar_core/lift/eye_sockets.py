@@ -74,8 +74,8 @@ def backing(
     side: int, outline: NDArray[np.floating], middle: NDArray[np.floating], colour: NDArray[np.float32],
     skin_height: NDArray[np.float32], face: FacePlacement,
 ) -> Layer:  # fmt: skip
-    """A sheet of one ``colour`` (3,) behind the eyeball at ``middle`` (3,) and the skin round its opening: from the side
-    nothing may show through its corners."""
+    """A sheet of one ``colour`` (3,) behind the eyeball at ``middle`` (3,) and the skin round its opening: turned views
+    must not see through its corners."""
     unit = face.eye_distance
     low, high = (np.asarray(edge, np.float32) for edge in (outline.min(0), outline.max(0)))
     margin = np.float32(BACKING_REACH * unit)
