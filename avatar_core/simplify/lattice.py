@@ -3,7 +3,8 @@
 Every sheet of the lift is a lattice in the canvas of its photo: one sample per pixel, every second or third pixel where
 nothing is seen at first, several per pixel on lids and lips. Its step is read back from the extents of the Gaussians,
 which are `SIGMA_PER_STEP` of it. The sort key of a Gaussian is (part, steps, depth, cell) with the bits of the cell's
-column and row interleaved (Morton order): dropping the lowest bit merges two columns, the next one two rows, and so on.
+row and column interleaved (Morton order): dropping the lowest bit merges two rows, of which lids and lips have several
+per pixel, the next one two columns, and so on.
 """
 
 from __future__ import annotations
@@ -56,7 +57,7 @@ def sheets_of(rest: NDArray[np.float32], placed: NDArray[np.float32], part: NDAr
     cell = np.clip(cell + _ORIGIN, 0, (1 << _CELL_BITS) - 1)
     depth = np.clip(depth + (1 << (_DEPTH_BITS - 1)), 0, (1 << _DEPTH_BITS) - 1)
     sheet = ((part.astype(np.int64) * len(STEPS) + kind[:, 0]) * len(STEPS) + kind[:, 1]) << _DEPTH_BITS | depth
-    keys = sheet << 2 * _CELL_BITS | _apart(cell[:, 0]) | _apart(cell[:, 1]) << 1
+    keys = sheet << 2 * _CELL_BITS | _apart(cell[:, 1]) | _apart(cell[:, 0]) << 1
     order = np.argsort(keys, kind="stable")
     return Sheets(order, keys[order], step[order], step.prod(1))
 

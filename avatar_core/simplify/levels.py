@@ -105,7 +105,16 @@ def _fine_features(avatar: Avatar, placed: NDArray[np.float32], part: NDArray[np
         outline = cv2.convexHull(landmarks[list(brow)].astype(np.float32))[:, 0].astype(np.float32)
         region |= distance_from(polygon_mask(outline, CANVAS_SIZE)) < BROW_REACH * unit
     x, y = _pixels(placed)
-    return (region[y, x] & np.isin(part, _SKIN)) | np.isin(part, _EYES_AND_TEETH)
+    on_top = placed[:, 2] > _front(placed)[y, x] - FRONT_DEPTH
+    return (region[y, x] & on_top & np.isin(part, _SKIN)) | np.isin(part, _EYES_AND_TEETH)
+
+
+def _front(placed: NDArray[np.float32]) -> NDArray[np.float32]:
+    """(S, S) height of the foremost Gaussian of each pixel of the canvas, of positions ``placed`` (N, 3)."""
+    front = np.full((CANVAS_SIZE, CANVAS_SIZE), -np.inf, np.float32)
+    x, y = _pixels(placed)
+    np.maximum.at(front, (y, x), placed[:, 2])
+    return front
 
 
 def _with_colours_of(full: NDArray[np.float32], placed: NDArray[np.float32], rest: NDArray[np.float32]) -> torch.Tensor:
@@ -113,13 +122,10 @@ def _with_colours_of(full: NDArray[np.float32], placed: NDArray[np.float32], res
     Gaussians at canvas positions ``placed`` (N, 3): wider Gaussians blur it."""
     drawn = create("cpu").render(Gaussians(torch.from_numpy(full)), Camera.orbit(), CROP_SIZE, CROP_SIZE).numpy()
     matte = np.ascontiguousarray(drawn[..., 3])
-    front = np.full((CANVAS_SIZE, CANVAS_SIZE), -np.inf, np.float32)
-    x, y = _pixels(placed)
-    np.maximum.at(front, (y, x), placed[:, 2])
     now = project(rest[MEAN].T).astype(np.float32)
     x, y = _pixels(now)
     refine_colours(
-        rest, now[:, 2] > front[y, x] - FRONT_DEPTH, drawn[..., :3] / np.maximum(drawn[..., 3:], 1e-6), matte
+        rest, now[:, 2] > _front(placed)[y, x] - FRONT_DEPTH, drawn[..., :3] / np.maximum(drawn[..., 3:], 1e-6), matte
     )
     return torch.from_numpy(rest)
 

@@ -1,6 +1,6 @@
 """What merging each cell of the lattice costs, and which cells to merge.
 
-The cells of `lattice` nest: two samples side by side, then two such pairs one above the other, and so on. Merging a
+The cells of `lattice` nest: two samples one above the other, then two such pairs side by side, and so on. Merging a
 cell costs what its samples' looks differ by, summed squared deviations from their mean (Ward 1963), times the area that
 shows it, for each Gaussian it saves. A cell costs no less than the cells in it, so "all that cost at most so much" is a
 set of whole cells, and the limit that leaves a wanted share follows from sorting the costs once.
@@ -91,5 +91,5 @@ def cheapest_merges(levels: list[Nodes], counted: NDArray[np.bool_], kept: float
 
 def _too_wide(step: NDArray[np.float64], level: int) -> NDArray[np.bool_]:
     """Whether a cell of ``level`` over samples ``step`` (M, 2) apart exceeds `MAX_CELL`."""
-    cells = np.array([2 ** ((level + 1) // 2), 2 ** (level // 2)])
+    cells = np.array([2 ** (level // 2), 2 ** ((level + 1) // 2)])
     return np.asarray((step * cells > MAX_CELL * (1 + _ROUNDING)).any(1))
