@@ -31,7 +31,7 @@ from avatar_core.devices import choose_device, cpu_report
 from avatar_core.errors import AvatarError, AvatarFileError, DeviceError, NoFaceError, WeightsError
 from avatar_core.gaussians import Gaussians
 from avatar_core.image_io import as_rgb, load_image
-from avatar_core.lift import LiftResult, lift
+from avatar_core.lift import LiftResult, draft
 from avatar_core.lift.relief import Refiner
 from avatar_core.models.animator import Animator, animation_report
 from avatar_core.models.descriptor_cpu import CpuDescriber
@@ -313,7 +313,7 @@ class AvatarEngine:
     ) -> tuple[Avatar, Retargeter]:
         """The avatar of a photo (H, W, 3) whose face has ``face_landmarks`` (478, 3), and its retargeter."""
         report("Lifting to 3D", 0.25)
-        lifted = lift(
+        drafted = draft(
             image,
             face_landmarks,
             self.face_model,
@@ -321,8 +321,10 @@ class AvatarEngine:
             self._refiner,
         )
         report("Binding the motion", 0.75)
+        lifted = drafted.result
         with ThreadPoolExecutor(1) as beside:
             describing = beside.submit(self._describe, lifted)
+            drafted.paint()
             to_canonical = np.linalg.inv(lifted.canonical_to_head)
             canonical = lifted.landmarks @ to_canonical[:3, :3].T + to_canonical[:3, 3]
             neutral = self._neutral.neutral(canonical)

@@ -35,8 +35,9 @@ CENTRE_SHIFT = 0.12
 """The crop's centre lies this share of the way from the eyes to the mouth: hair above needs more room than below."""
 
 EDGE_SHARE = 0.004  # of the photo's side
-BLURS, BLUR_SLOPE, BLUR_SIDE = (2.0, 5.0, 12.0, 28.0), 2.0, 5.0
-"""Standard deviations in pixels; how many of them outside the photo each blur begins to count; side of its window."""
+BLURS, BLUR_SLOPE, BLUR_SIDE, FINEST_BLUR = (2.0, 5.0, 12.0, 28.0), 2.0, 5.0, 2.0
+"""Standard deviations in pixels; how many of them outside the photo each blur begins to count; side of its window; the
+standard deviation in the picture that it is made in."""
 
 _MAX_SHRINK = 0.7  # below this scale the photo is averaged down before it is resampled
 _RIGHT_EYE_CORNERS, _LEFT_EYE_CORNERS = (33, 133), (263, 362)
@@ -136,9 +137,13 @@ def _soften(picture: NDArray[np.uint8], valid: NDArray[np.bool_]) -> NDArray[np.
     """What lies outside the photo, blurred the more the farther out: repeated border pixels would show as streaks."""
     distance = distance_from(valid)
     result = picture.astype(np.float32)
+    full = result.shape[1::-1]
     for sigma in BLURS:
-        side = int(BLUR_SIDE * sigma) | 1
-        approach(result, cv2.stackBlur(result, (side, side)), distance, np.float32(1 / (BLUR_SLOPE * sigma)))
+        shrink = max(1, int(sigma / FINEST_BLUR))  # a wide blur needs no full picture
+        small = cv2.resize(result, (full[0] // shrink, full[1] // shrink), interpolation=cv2.INTER_AREA)
+        side = int(BLUR_SIDE * sigma / shrink) | 1
+        blurred = cv2.resize(cv2.stackBlur(small, (side, side)), full, interpolation=cv2.INTER_LINEAR)
+        approach(result, blurred, distance, np.float32(1 / (BLUR_SLOPE * sigma)))
     return np.round(result).astype(np.uint8)
 
 

@@ -21,6 +21,7 @@ BALL_SHARE = 0.86  # of the radius: beyond it the sphere turns away so steeply t
 SOCKET_SLOPE = 0.4
 UNCOVERED = 0.45  # of the radius: from there outwards the border of an eyeball turned by 0.5 uncovers the socket
 SPARSE = 4  # steps between the socket's samples behind the eyeball
+SPARSE_SOCKET = 2  # steps between its samples under the lids
 BEHIND_BALL = 0.05  # inter-ocular distances that the socket lies behind the eyeball there, at most
 BACKING_REACH, BACKING_STEP = 0.18, 2.0  # inter-ocular distances beyond the opening; pixels
 BACKING_DEPTH, BACKING_SPAN = 0.07, 9  # inter-ocular distances under skin and eyeball, where the skin is lowest; pixels
@@ -68,6 +69,14 @@ def socket_behind(
         part=np.full(len(ball), EYE_SOCKET, np.uint8),
         seen=np.zeros(len(ball), bool),
     )
+
+
+def coarser(layer: Layer, chosen: NDArray[np.bool_], shape: tuple[int, ...]) -> Layer:
+    """Of the samples ``chosen`` (N,) of a sheet cut on a grid of ``shape``, every `SPARSE_SOCKET`-th both ways."""
+    lattice = np.zeros(shape, bool)
+    lattice[::SPARSE_SOCKET, ::SPARSE_SOCKET] = True
+    picked = layer.take(chosen & lattice.reshape(-1))
+    return replace(picked, across=SPARSE_SOCKET * picked.across, upward=SPARSE_SOCKET * picked.upward)
 
 
 def backing(

@@ -23,6 +23,7 @@ from avatar_core.lift.eye_sockets import (
     EYE_SOCKET,
     backing,
     ball_height,
+    coarser,
     sampled,
     socket_behind,
     uncovered_by_turning,
@@ -174,7 +175,13 @@ def _eyeball(
     hidden = ball & kept & uncovered_by_turning(off_axis, radius).reshape(-1)
     deeper = np.minimum(BALL_SHARE * radius - off_axis.reshape(-1)[hidden], BEHIND_BALL * face.eye_distance)
     socket = socket_behind(layer.take(hidden), deeper, white.reshape(-1, 3)[hidden], resting[hidden])
-    return [layer.take(kept), socket, backing(side, outline, middle, white_and_skin, skin_height, face)]
+    coarse = coarser(layer, kept & ~ball & ~layer.seen, grid_x.shape)
+    return [
+        layer.take(kept & (ball | layer.seen)),
+        coarse,
+        socket,
+        backing(side, outline, middle, white_and_skin, skin_height, face),
+    ]
 
 
 def _window(outline: NDArray[np.floating], unit: float, size: int) -> _Window:

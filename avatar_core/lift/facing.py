@@ -17,7 +17,7 @@ from avatar_core.models.anatomy import LOWER_FACE, UPPER_FACE
 from avatar_core.models.landmark_motion import landmark_normals
 from avatar_core.rendering.jit import kernel
 
-SIZE = 384  # of the map of the mean face seen from the front
+SIZE = 288  # of the map of the mean face seen from the front
 HALF_WIDTH, CENTRE = 1.1, (0.0, -0.35)  # canonical units that it covers, and x, y of its middle
 OUTLINE_FADE = 0.12  # canonical units inside the face's outline over which the photo's normals are left behind
 ON_SURFACE, OFF_SURFACE = 0.03, 0.08  # depth beside the mean face up to which its normals count, and where they end

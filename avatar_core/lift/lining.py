@@ -16,7 +16,7 @@ from avatar_core.lift.stretch import clear_of_lip_line
 from avatar_core.models.anatomy import LOWER_FACE, UPPER_FACE
 from avatar_core.tracking.topology import INNER_LIPS, OUTER_LIPS
 
-STEP = 1.6  # canvas pixels between samples
+STEP = 2.4  # canvas pixels between samples
 FOLLOWS_UPPER, FOLLOWS_LOWER = 0.0, 0.5  # share of the lips' motion at the socket
 SHADE = 0.6  # of the lips' colour, just inside
 ROOM, ROOM_FROM = 0.25, 0.25

@@ -25,6 +25,8 @@ BAND = 6  # pixels on both sides of the rim where colour decides
 LOW_CONTRAST, HIGH_CONTRAST = 0.02, 0.10
 """Squared RGB distance of person and background from which colour is believed, and believed fully."""
 COLOUR_SHARE = 0.85
+COLOUR_RADIUS = 3  # pixels, of the filter that smooths it
+SKIN_STRIDE = 5  # one of so many pixels of the face is enough for its median colour
 SKIN_SPREAD = 0.14  # RGB distance from the face's median colour that still counts as skin
 OWN_FROM, OWN_FULLY = 0.5, 0.88  # coverage between which a rim pixel's colour is trusted to be the person's
 BACKGROUND_BLUR = 3.0  # pixels
@@ -114,22 +116,25 @@ def _sharpen_by_colour(
         return alpha
     band = ~inside & ~clear
     ahead, behind = (continuation(picture, known.astype(np.float32)) for known in (inside, outside))
-    skin = median_colour(picture[face])
-    share, trust = believe_colour(picture, ahead, behind, skin)
-    by_colour = cv2.ximgproc.guidedFilter(image, share, 3, GUIDED_EPSILON)
+    skin = median_colour(picture[face][::SKIN_STRIDE])
+    reached = cv2.dilate(band.astype(np.uint8), np.ones((4 * COLOUR_RADIUS + 1, 4 * COLOUR_RADIUS + 1), np.uint8)) > 0
+    share, trust = believe_colour(picture, ahead, behind, skin, reached)
+    by_colour = cv2.ximgproc.guidedFilter(image, share, COLOUR_RADIUS, GUIDED_EPSILON)
     mixed = alpha + np.float32(COLOUR_SHARE) * trust * (by_colour - alpha)
     return np.where(band, np.clip(mixed, 0, 1), alpha)
 
 
 @kernel()
-def believe_colour(picture, ahead, behind, skin):
+def believe_colour(picture, ahead, behind, skin, chosen):
     """Where each pixel's colour stands from ``behind`` (0) to ``ahead`` (1), and how far that is to be believed; all
-    pictures (S, S, 3), ``skin`` (3,)."""
+    pictures (S, S, 3), ``skin`` (3,). Both are 0 where a pixel is not ``chosen`` (S, S)."""
     rows, columns = picture.shape[0], picture.shape[1]
-    share, trust = np.empty((rows, columns), np.float32), np.empty((rows, columns), np.float32)
+    share, trust = np.zeros((rows, columns), np.float32), np.zeros((rows, columns), np.float32)
     zero, one = np.float32(0), np.float32(1)
     for y in range(rows):
         for x in range(columns):
+            if not chosen[y, x]:
+                continue
             contrast = along = from_skin = zero
             for c in range(3):
                 axis = ahead[y, x, c] - behind[y, x, c]

@@ -2,6 +2,11 @@
 
     result = lift(image, landmarks, face_model)
 
+or in two, for who has other work to do beside the second:
+
+    drafted = draft(image, landmarks, face_model)
+    drafted.paint()
+
 Everything that `Avatar` holds except features and motion bases, which the motion networks derive from ``u``,
 ``normal`` and ``part``.
 """
@@ -29,6 +34,7 @@ from avatar_core.lift.torso import body_colour, build_back, build_body, hidden_h
 from avatar_core.tracking.face_model import FaceModel
 from avatar_core.tracking.topology import LANDMARK_COUNT
 
+STILL = 0.05  # share of the expression's motion below which a Gaussian follows the head alone
 BORDER_FADE = 40.0  # pixels at the canvas's sides and bottom over which the body fades out
 
 Progress = Callable[[str, float], None]
@@ -70,6 +76,26 @@ class LiftResult:
         return int(self.rest.shape[1])
 
 
+@dataclass(frozen=True)
+class Draft:
+    """A lifted portrait whose colours are as yet those of the photo, softened by the Gaussians' overlap.
+
+    Args:
+        result: final but for the colours in ``rest``.
+        seen: (N,) bool, Gaussians that show the photo in the default view.
+        foreground: (512, 512, 3) the person's colours in [0, 1].
+    """
+
+    result: LiftResult
+    seen: NDArray[np.bool_]
+    foreground: NDArray[np.float32]
+
+    def paint(self) -> LiftResult:
+        """The portrait with colours, changed in place, whose default view is the photo."""
+        refine_colours(self.result.rest, self.seen, self.foreground, self.result.matte)
+        return self.result
+
+
 def lift(
     image: NDArray[np.uint8],
     landmarks: NDArray[np.floating],
@@ -77,7 +103,24 @@ def lift(
     progress: Progress | None = None,
     refiner: Refiner | None = None,
 ) -> LiftResult:
-    """Lift a portrait.
+    """Lift a portrait; see `draft` for arguments and errors."""
+    drafted = draft(image, landmarks, face_model, progress, refiner)
+    if progress is not None:
+        progress("colours", 0.9)
+    painted = drafted.paint()
+    if progress is not None:
+        progress("done", 1.0)
+    return painted
+
+
+def draft(
+    image: NDArray[np.uint8],
+    landmarks: NDArray[np.floating],
+    face_model: FaceModel,
+    progress: Progress | None = None,
+    refiner: Refiner | None = None,
+) -> Draft:
+    """A portrait's Gaussians, lifted but not yet painted.
 
     Args:
         image: (H, W, 3) RGB.
@@ -101,13 +144,13 @@ def lift(
         refined = None if refiner is None else refiner.refine(relief)
         relief = relief if refined is None else refined.relief
         surfaces, mean = relief.surfaces, face_model.mean
+        picture = relief.canvas.image.astype(np.float32) / np.float32(255)
         hidden = beside.submit(list if refined is None else refined.make_layers)
         height = hidden_height(surfaces, behind, face)
-        picture = relief.canvas.image.astype(np.float32) / np.float32(255)
-        body = beside.submit(build_body, surfaces, matte, face, registered, behind, height, colouring.result())
-        mouth = beside.submit(build_mouth, picture, surfaces.head, face, mean)
-        backside = beside.submit(build_back, surfaces, matte, face, behind, height, relief.far_colour)
         eyes, over_eye = build_eyes(picture, surfaces.head, face, mean)
+        mouth = beside.submit(build_mouth, picture, surfaces.head, face, mean)
+        body = beside.submit(build_body, surfaces, matte, face, registered, behind, height, colouring.result())
+        backside = beside.submit(build_back, surfaces, matte, face, behind, height, relief.far_colour)
         skin = build_skin(surfaces, matte, picture, over_eye, face, registered, mean)
         back = backside.result()
         report("mouth", 0.85)
@@ -119,34 +162,32 @@ def lift(
             back if refined is None else back.take(~refined.replaces(back.u)),
             *hidden.result(),
         ]
-    return _finish(join(layers), relief, front.result(), report)
+    return _drafted(join(layers), relief, front.result())
 
 
-def _finish(layer: Layer, relief: Relief, front: NDArray[np.float32], report: Progress) -> LiftResult:
-    """All samples as Gaussians whose default view is the photo."""
+def _drafted(layer: Layer, relief: Relief, front: NDArray[np.float32]) -> Draft:
+    """All samples as Gaussians."""
     canvas, matte, face = relief.canvas, relief.matte, relief.face
     layer = _fade_borders(layer)
     rest, normal = to_gaussians(layer)
-    report("colours", 0.9)
-    matte_crop = np.ascontiguousarray(inner_crop(matte.alpha))
-    refine_colours(rest, layer.seen, inner_crop(matte.foreground), matte_crop)
-    report("done", 1.0)
-    return LiftResult(
+    moves = layer.expression_weight.astype(np.float32)
+    result = LiftResult(
         rest=rest,
         u=layer.u.astype(np.float32),
         normal=facing(normal @ face.to_head.rotation.astype(np.float32), layer.u, layer.part, front),
         part=layer.part,
         neck_weight=layer.neck_weight.astype(np.float32),
-        expression_weight=layer.expression_weight.astype(np.float32),
+        expression_weight=np.where(moves < STILL, np.float32(0), moves),
         landmarks=face.head.astype(np.float32),
         canonical_to_head=face.to_head.matrix(),
         pivot=face.to_head.apply(PIVOT),
         background=np.round(255 * np.clip(inner_crop(matte.background), 0, 1)).astype(np.uint8),
         crop=np.ascontiguousarray(inner_crop(canvas.image)),
-        matte=matte_crop,
+        matte=np.ascontiguousarray(inner_crop(matte.alpha)),
         valid=np.ascontiguousarray(inner_crop(canvas.valid)),
         image_to_crop=canvas.image_to_crop,
     )
+    return Draft(result, layer.seen, inner_crop(matte.foreground))
 
 
 def _check(image: NDArray[np.uint8], landmarks: NDArray[np.floating]) -> None:

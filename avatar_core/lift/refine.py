@@ -6,14 +6,16 @@ shows a pixel takes that pixel's error into its own colour; a few rounds of this
 
 from __future__ import annotations
 
+import numba
 import numpy as np
 import torch
+from numba import prange
 from numpy.typing import NDArray
 
 from avatar_core.camera import Camera
 from avatar_core.gaussians import COLOR, OPACITY, SCALE, Gaussians
 from avatar_core.lift.canvas import CROP_SIZE, MARGIN_LEFT, MARGIN_TOP, seen_at
-from avatar_core.rendering.jit import kernel
+from avatar_core.rendering.jit import kernel, one_launch_at_a_time, parallel_kernel, thread_limit
 from avatar_core.rendering.rasterizer import create
 
 ROUNDS = 3
@@ -39,7 +41,10 @@ def refine_colours(
     picture, matte = np.ascontiguousarray(picture), np.ascontiguousarray(matte)
     for _ in range(ROUNDS):
         drawn = rasterizer.render(gaussians, camera, CROP_SIZE, CROP_SIZE).numpy()
-        take_errors(rest[COLOR], active[COLOR], columns, placed, errors(picture, matte, drawn))
+        error = errors(picture, matte, drawn)
+        with one_launch_at_a_time:
+            numba.set_num_threads(thread_limit())
+            take_errors(rest[COLOR], active[COLOR], columns, placed, error)
     rest[COLOR] = active[COLOR]
 
 
@@ -55,13 +60,13 @@ def errors(picture, matte, drawn):
     return error
 
 
-@kernel()
+@parallel_kernel()
 def take_errors(first, colours, columns, placed, error):
     """Adds the ``error`` (H, W, 3), bilinear, at the places (M, 2) of Gaussians ``columns`` to their ``colours``
     (3, N), no farther than `LARGEST_CHANGE` from their ``first`` ones."""
     rows, width = error.shape[0], error.shape[1]
     change, zero, one = np.float32(LARGEST_CHANGE), np.float32(0), np.float32(1)
-    for i in range(columns.shape[0]):
+    for i in prange(columns.shape[0]):
         x, y = placed[i, 0] - np.float32(0.5), placed[i, 1] - np.float32(0.5)
         if not (x > -1 and y > -1 and x < width and y < rows):
             continue

@@ -66,10 +66,10 @@ def build_relief(
     face_model: FaceModel,
     report: Callable[[str, float], None],
 ) -> Relief:
-    """Crop, matte and heights of a photo (H, W, 3) with landmarks (478, 3) in its pixels, made by two threads."""
+    """Crop, matte and heights of a photo (H, W, 3) with landmarks (478, 3) in its pixels, made by three threads."""
     report("crop", 0.0)
     canvas = cut_canvas(image, landmarks)
-    with ThreadPoolExecutor(1) as beside:
+    with ThreadPoolExecutor(2) as beside:
         probability = beside.submit(segment, canvas.image)
         face = place_face(canvas, face_model)
         inside = face.mesh.inside

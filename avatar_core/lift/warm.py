@@ -31,7 +31,7 @@ def compile_kernels() -> None:
     facing.take_normals(points, points, everywhere[0], np.zeros((_SMALL, _SMALL, 4), np.float32), colour[:2])
     coordinates.lean(picture, picture, picture, plane)
     matte.mix(picture, picture, plane)
-    matte.believe_colour(picture, picture, picture, colour)
+    matte.believe_colour(picture, picture, picture, colour, everywhere)
     matte.shares(picture, picture, plane)
     matte.fuse(picture, plane, picture, picture, plane)
     far_side.folded_places(plane, labels, one, one)

@@ -109,7 +109,8 @@ def test_colours_are_mixed_fused_and_believed(random: np.random.Generator) -> No
     assert np.allclose(background, outside, rtol=1e-4)
 
     skin = np.array([0.6, 0.4, 0.3], np.float32)
-    found, trust = matte.believe_colour(image, ahead, behind, skin)
+    chosen = plane(random) > 0.2
+    found, trust = matte.believe_colour(image, ahead, behind, skin, chosen)
     axis = ahead - behind
     contrast = (axis * axis).sum(-1)
     place = np.clip(((image - behind) * axis).sum(-1) / np.maximum(contrast, 1e-4), 0, 1)
@@ -117,7 +118,7 @@ def test_colours_are_mixed_fused_and_believed(random: np.random.Generator) -> No
     believed = np.clip((contrast - matte.LOW_CONTRAST) / (matte.HIGH_CONTRAST - matte.LOW_CONTRAST), 0, 1)
     believed *= np.exp(-(off * off).sum(-1) / (0.25 * contrast + 1e-4))
     believed *= 1 - np.exp(-((image - skin) ** 2).sum(-1) / (2 * matte.SKIN_SPREAD**2))
-    assert np.allclose(found, place, atol=1e-4) and np.allclose(trust, believed, atol=1e-4)
+    assert np.allclose(found, place * chosen, atol=1e-4) and np.allclose(trust, believed * chosen, atol=1e-4)
 
 
 def test_texture_is_folded_in_from_the_rim() -> None:
