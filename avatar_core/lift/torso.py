@@ -45,7 +45,9 @@ BACK_STRIDE = 4
 HIDDEN_STRIDE = 2
 SMALL_PERSON = 130_000  # pixels of the canvas
 BACK_INSET = 9  # pixels, twice the distance the far side keeps from the soft rim
-FACE_CLEARANCE = 5.0  # pixels
+FACE_CLEARANCE, STEEP_SPAN = 5.0, 9
+"""Pixels that the hidden body keeps behind head and hair, and behind all of them within so many pixels: beside a wall
+as steep as an ear's it would else show through."""
 SOCKET_REACH, SOCKET_ROOM = np.array([0.62, 0.38], np.float32), 0.75
 """Inter-ocular distances round the mouth, and by how much what lies behind it stays clear of the mouth's socket."""
 BACK = PART_NAMES.index("back")
@@ -233,7 +235,7 @@ def hidden_height(surfaces: Surfaces, behind: HiddenBody, face: FacePlacement) -
     off = ((x - middle[0]) / across) ** 2 + ((y - middle[1]) / down) ** 2
     clearance += np.float32(SOCKET_ROOM) * unit * np.clip(1 - off, 0, 1)
     clearance *= np.clip(behind.away / (np.float32(CLEARANCE_RAMP) * unit), 0.1, 1)
-    return np.minimum(surfaces.body, surfaces.head - clearance)
+    return np.minimum(surfaces.body, cv2.erode(surfaces.head, np.ones((STEEP_SPAN, STEEP_SPAN), np.uint8)) - clearance)
 
 
 def _body_u(

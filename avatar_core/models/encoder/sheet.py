@@ -5,6 +5,7 @@ In: canonical points, presence and colours on the layout, `Relief`. Out: `Layer`
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
@@ -24,6 +25,7 @@ BURIED = 0.012
 OPAQUE, INSET, CLEARANCE = 0.9, 6.0, 0.01
 """How far within the person's outline (coverage, pixels) and behind the visible surface (inter-ocular distances) the
 template stays: its samples are soft discs."""
+STEEP_SPAN = 5  # pixels: it stays behind all that is visible so near
 FARTHEST_OUT = 0.3  # inter-ocular distances outside the outline beyond which a sample is left out
 LONGEST_STEP, SMALLEST_AREA = 2.5, 0.02  # of a sample, over the median one
 NECK_MIDDLE = -1.3  # canonical y: below it no expression moves the template
@@ -99,7 +101,8 @@ def _behind_photo(points: NDArray[np.floating], relief: Relief) -> tuple[NDArray
     target = np.where(moves[:, None], inmost, place[:, :2])
     near = np.linalg.norm(target - place[:, :2], axis=1) < FARTHEST_OUT * relief.face.eye_distance
     row, column = (np.clip(target[:, axis].astype(int), 0, CANVAS_SIZE - 1) for axis in (1, 0))
-    shown = np.where(relief.face.body, relief.surfaces.body, relief.surfaces.head)[row, column]
+    front = np.where(relief.face.body, relief.surfaces.body, relief.surfaces.head)
+    shown = cv2.erode(front, np.ones((STEEP_SPAN, STEEP_SPAN), np.uint8))[row, column]
     behind = place[:, 2] < shown - CLEARANCE * relief.face.eye_distance
     moved = np.where(moves[:, None], unproject(target[:, 0], target[:, 1], place[:, 2]), points.reshape(-1, 3))
     hidden = free | (near & behind)
