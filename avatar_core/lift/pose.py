@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from avatar_core.lift.canvas import UNITS_PER_PIXEL, Canvas, unproject
-from avatar_core.lift.fill import nearest
-from avatar_core.lift.maps import distance_from, dot
+from avatar_core.lift.jaw import trace_jaw
+from avatar_core.lift.maps import distance_from
 from avatar_core.lift.mesh import MeshMap, draw_mesh, polygon_mask
 from avatar_core.tracking.align import Similarity
 from avatar_core.tracking.face_model import FaceModel, image_to_axes_up
@@ -35,9 +35,7 @@ PIVOT = np.array([0.0, -0.80, -0.75])
 """Canonical point the head turns about: the base of the skull."""
 OPEN_MOUTH = 0.1  # inner lip gap in inter-ocular distances from which the chin's landmarks are distrusted
 FACING = np.radians(8.0)  # a face turned less shows both sides of its jaw
-EDGE_CONTRAST = 45.0  # RGB distance, 0..255
-FRINGE_REACH = 32  # pixels, more than any fringe
-JAW_FRINGE = 0.03  # inter-ocular distances: the mesh's outline runs a little inside of the jaw's
+RIM_BLUR, RIM_GAIN = 1.2, 1.7  # pixels of the jaw's edge that turn soft, and how soft
 LIP_SEAM = 2.2  # pixels of mean gap below which the mouth counts as shut: what lies between is the lips' own shadow
 
 
@@ -56,6 +54,7 @@ class FacePlacement:
         eyes: (2, S, S) the openings of the right and left eye; mouth: (S, S) the opening, empty when the mouth is shut.
         body: (S, S) below the jaw line: neck, shoulders, hair that falls on them; not the face.
         jaw_edge: (S, S) pixels from the mesh in the strip below it that is still jaw, 0 elsewhere.
+        jaw_rim: (S, S) how far a pixel of the head lies on the jaw's very edge, in [0, 1]: it is half body.
     """
 
     landmarks: NDArray[np.float64]
@@ -69,6 +68,7 @@ class FacePlacement:
     mouth: NDArray[np.bool_]
     body: NDArray[np.bool_]
     jaw_edge: NDArray[np.float32]
+    jaw_rim: NDArray[np.float32]
 
     def height_of(self, canonical: NDArray[np.floating]) -> NDArray[np.float64]:
         """Canvas height (pixels towards the viewer) of canonical points (..., 3)."""
@@ -91,22 +91,26 @@ def place_face(canvas: Canvas, face_model: FaceModel) -> FacePlacement:
     canonical, to_head = face_model.canonicalise(head)
     eyes = np.stack([polygon_mask(landmarks[list(ring), :2], size) for ring in (RIGHT_EYE_RING, LEFT_EYE_RING)])
     mesh = draw_mesh(landmarks, size)
-    beyond_mesh = distance_from(mesh.inside)
-    below = _body_region(landmarks, size) & ~mesh.inside
-    fringe = below & (beyond_mesh <= JAW_FRINGE * to_head.scale / UNITS_PER_PIXEL)
-    fringe &= ~_far_side(landmarks, to_head.rotation, size) & _like_edge(canvas.image, mesh.inside)
+    unit = to_head.scale / UNITS_PER_PIXEL
+    far = _far_side(landmarks, to_head.rotation, size)
+    below_mesh = _below(landmarks[list(JAW_LINE[1:-1]), :2], size) & ~mesh.inside
+    below_edge = _below(trace_jaw(canvas.image, landmarks, unit), size)
+    body = np.where(far, below_mesh, below_edge)
+    fringe = below_mesh & ~body
+    softened = cv2.GaussianBlur(body.astype(np.float32), (0, 0), RIM_BLUR)
     return FacePlacement(
         landmarks=landmarks,
         head=head,
         canonical=canonical,
         neutral=estimator.neutral(canonical),
         to_head=to_head,
-        eye_distance=to_head.scale / UNITS_PER_PIXEL,
+        eye_distance=unit,
         mesh=mesh,
         eyes=eyes,
         mouth=_mouth_opening(landmarks, size),
-        body=below & ~fringe,
-        jaw_edge=np.where(fringe, beyond_mesh, 0).astype(np.float32),
+        body=body,
+        jaw_edge=np.where(fringe, distance_from(mesh.inside), 0).astype(np.float32),
+        jaw_rim=np.where(far | body, 0, np.clip(RIM_GAIN * softened, 0, 1)).astype(np.float32),
     )
 
 
@@ -127,22 +131,8 @@ def _far_side(landmarks: NDArray[np.float64], rotation: NDArray[np.float64], siz
     return np.broadcast_to(far & (abs(yaw) > FACING), (size, size))
 
 
-def _like_edge(image: NDArray[np.uint8], region: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """(S, S) pixels within `FRINGE_REACH` of ``region`` coloured like its nearest part: skin, not hair or a collar."""
-    alike = np.zeros(region.shape, bool)
-    y, x = np.flatnonzero(region.any(1)), np.flatnonzero(region.any(0))
-    if not len(y):
-        return alike
-    near = tuple(slice(max(int(v[0]) - FRINGE_REACH, 0), int(v[-1]) + FRINGE_REACH + 1) for v in (y, x))
-    core = cv2.erode(region[near].astype(np.uint8), np.ones((5, 5), np.uint8)) > 0
-    smooth = np.asarray(cv2.GaussianBlur(image[near], (0, 0), 1.5), np.float32)
-    off = smooth - nearest(smooth, core)
-    alike[near] = dot(off, off) < EDGE_CONTRAST**2
-    return alike
-
-
-def _body_region(landmarks: NDArray[np.float64], size: int) -> NDArray[np.bool_]:
-    jaw = landmarks[list(JAW_LINE[1:-1]), :2]
+def _below(jaw: NDArray[np.float64], size: int) -> NDArray[np.bool_]:
+    """(S, S) below the jaw's outline (K, 2), which goes from the image's left to its right, and beside it."""
     beyond = 4.0 * size
     outline = [*jaw, [beyond, jaw[-1, 1]], [beyond, beyond], [-beyond, beyond], [-beyond, jaw[0, 1]]]
     return polygon_mask(np.array(outline), size)

@@ -4,7 +4,20 @@ from __future__ import annotations
 
 import numpy as np
 
-from avatar_core.lift import canvas, coordinates, facing, far_side, fill, layer, matte, mesh, poisson, refine, torso
+from avatar_core.lift import (
+    canvas,
+    coordinates,
+    facing,
+    far_side,
+    fill,
+    jaw,
+    layer,
+    matte,
+    mesh,
+    poisson,
+    refine,
+    torso,
+)
 from avatar_core.tracking.topology import LANDMARK_COUNT
 
 _SIDE = 64  # large enough for the solver to use its coarser grids
@@ -29,6 +42,7 @@ def compile_kernels() -> None:
     layer.surface_steps(picture, everywhere)
     layer.extents_and_axes(points, points, 1.0)
     facing.take_normals(points, points, everywhere[0], np.zeros((_SMALL, _SMALL, 4), np.float32), colour[:2])
+    jaw.cheapest_path(plane, one)
     coordinates.lean(picture, picture, picture, plane)
     matte.mix(picture, picture, plane)
     matte.believe_colour(picture, picture, picture, colour, everywhere)
