@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from avatar_core.avatar import PART_NAMES
 from avatar_core.lift.canvas import UNITS_PER_PIXEL, unproject
 from avatar_core.lift.layer import Layer
+from avatar_core.lift.maps import smoothstep
 from avatar_core.lift.pose import FacePlacement
 from avatar_core.models.anatomy import EYEBALL_CENTRES, EYEBALL_RADIUS
 
@@ -23,8 +24,11 @@ UNCOVERED = 0.45  # of the radius: from there outwards the border of an eyeball 
 SPARSE = 4  # steps between the socket's samples behind the eyeball
 SPARSE_SOCKET = 2  # steps between its samples under the lids
 BEHIND_BALL = 0.05  # inter-ocular distances that the socket lies behind the eyeball there, at most
-BACKING_REACH, BACKING_STEP = 0.18, 2.0  # inter-ocular distances beyond the opening; pixels
-BACKING_DEPTH, BACKING_SPAN = 0.07, 9  # inter-ocular distances under skin and eyeball, where the skin is lowest; pixels
+BACKING_REACH, BACKING_STEP = 0.22, 2.2  # inter-ocular distances beyond the opening; pixels
+BACKING_DEPTH, BACKING_SPAN = (0.07, 0.012), 9
+"""Inter-ocular distances under skin and eyeball, and under the skin alone at the bowl's edge; the skin counts where it
+is lowest within so many pixels."""
+CLOSING_FROM = 0.55  # of the bowl's radius: from there outwards it comes up to the skin
 BACKING_SHADE = 0.75
 EYE_SOCKET = PART_NAMES.index("eye_socket")
 
@@ -83,8 +87,8 @@ def backing(
     side: int, outline: NDArray[np.floating], middle: NDArray[np.floating], colour: NDArray[np.float32],
     skin_height: NDArray[np.float32], face: FacePlacement,
 ) -> Layer:  # fmt: skip
-    """A sheet of one ``colour`` (3,) behind the eyeball at ``middle`` (3,) and the skin round its opening: turned views
-    must not see through its corners."""
+    """A bowl of one ``colour`` (3,) behind the eyeball at ``middle`` (3,) and the skin round its opening: turned views
+    must not see through its corners. Beyond the face's outline there is none."""
     unit = face.eye_distance
     low, high = (np.asarray(edge, np.float32) for edge in (outline.min(0), outline.max(0)))
     margin = np.float32(BACKING_REACH * unit)
@@ -92,12 +96,18 @@ def backing(
     x, y = np.meshgrid(x, y)
     radii = (high - low) / 2 + margin
     centre = (low + high) / 2
-    inside = ((x - centre[0]) / radii[0]) ** 2 + ((y - centre[1]) / radii[1]) ** 2 < 1
+    outwards = np.hypot((x - centre[0]) / radii[0], (y - centre[1]) / radii[1])
+    inside = outwards < 1
     brush = np.ones((BACKING_SPAN, BACKING_SPAN), np.uint8)
+    on_face = cv2.erode(face.mesh.inside.astype(np.uint8), brush).astype(np.float32)
+    inside &= sampled(on_face, x - np.float32(0.5), y - np.float32(0.5)) > 0.5
     lowest = np.asarray(cv2.erode(skin_height, brush), np.float32)
     skin = sampled(lowest, x - np.float32(0.5), y - np.float32(0.5))
     ball = ball_height(x, y, middle, EYEBALL_RADIUS * unit)
-    position = unproject(x, y, np.minimum(skin, ball) - np.float32(BACKING_DEPTH * unit))
+    deep, shallow = (np.float32(depth * unit) for depth in BACKING_DEPTH)
+    closing = smoothstep((outwards - CLOSING_FROM) / (1 - CLOSING_FROM))
+    bottom = np.minimum(skin, ball) - deep
+    position = unproject(x, y, bottom + closing * (skin - shallow - bottom))
     across, upward = np.gradient(position, axis=1)[inside], -np.gradient(position, axis=0)[inside]
     position = position[inside]
     count = len(position)

@@ -21,6 +21,7 @@ from avatar_core.lift.fill import push_pull
 from avatar_core.lift.layer import Layer, join, surface_steps
 from avatar_core.lift.lining import EDGE_POINTS, lip_lining
 from avatar_core.lift.pose import FacePlacement
+from avatar_core.lift.shield import behind_cheeks
 from avatar_core.tracking.topology import CHIN, INNER_LIPS, LOWER_LIP_INNER, UPPER_LIP_INNER
 
 UPPER_GUMS, LOWER_GUMS, TONGUE, SOCKET, UPPER_TEETH, LOWER_TEETH = (
@@ -85,7 +86,8 @@ def build_mouth(
             (TONGUE, _tongue()), (UPPER_TEETH, _teeth(upper=True)), (LOWER_TEETH, _teeth(upper=False)),
         )
     ]  # fmt: skip
-    lining = lip_lining(picture, face, mean, _socket_rim(offsets), SOCKET_COLOUR * light)
+    sheets.append(lip_lining(picture, face, mean, _socket_rim(offsets), SOCKET_COLOUR * light))
+    *sheets, lining = (sheet.take(behind_cheeks(sheet.position, skin_height, face)) for sheet in sheets)
     if face.mouth.any():
         sheets = [_hide(sheet, face, teeth_seen=enamel is not None) for sheet in sheets]
         sheets.append(_photographed(picture, skin_height, face, offsets))

@@ -29,7 +29,7 @@ from avatar_core.rendering.jit import kernel
 from avatar_core.tracking.topology import CHIN
 
 BEHIND_JAW = 0.4  # inter-ocular distances that the body goes on behind head and hair
-THROAT_SHADE = 0.8  # high up behind the chin
+THROAT_SHADE, SHADE_REACH = 0.8, 0.6  # behind the chin, so many inter-ocular distances from what is seen of the throat
 THROAT_SPREAD = 0.3  # RGB distance from the throat's median colour that still counts as throat
 THROAT_BAND = 0.3  # inter-ocular distances below the jaw where the throat's colour is looked for
 MESH_CLEARANCE, CLEARANCE_RAMP = 0.15, 0.12
@@ -48,8 +48,9 @@ BACK_INSET = 9  # pixels, twice the distance the far side keeps from the soft ri
 FACE_CLEARANCE, STEEP_SPAN = 5.0, 9
 """Pixels that the hidden body keeps behind head and hair, and behind all of them within so many pixels: beside a wall
 as steep as an ear's it would else show through."""
-SOCKET_REACH, SOCKET_ROOM = np.array([0.62, 0.38], np.float32), 0.75
-"""Inter-ocular distances round the mouth, and by how much what lies behind it stays clear of the mouth's socket."""
+SOCKET_REACH, SOCKET_ROOM, SOCKET_FROM = np.array([0.62, 0.38], np.float32), 0.75, (0.15, 0.3)
+"""Inter-ocular distances round the mouth, by how much what lies behind it stays clear of the mouth's socket, and from
+where, off the jaw's edge, and over how far: at the edge itself it must hide the socket's corners."""
 BACK = PART_NAMES.index("back")
 
 
@@ -204,22 +205,22 @@ def body_colour(behind: HiddenBody, matte: Matte, face: FacePlacement) -> NDArra
     if throat.sum() < 30:
         throat = face.mesh.inside & (y > face.landmarks[LOWER_LIP, 1])
     skin = continuation(matte.foreground, throat.astype(np.float32))
-    shade = 1 - (1 - THROAT_SHADE) * np.clip((face.landmarks[CHIN, 1] - y[:, 0]) / face.eye_distance, 0, 1)
+    shade = 1 - np.float32(1 - THROAT_SHADE) * smoothstep(behind.away / np.float32(SHADE_REACH * face.eye_distance))
     share = cv2.GaussianBlur(column.astype(np.float32), (0, 0), 0.04 * face.eye_distance)
-    return mix_hidden(matte.foreground, behind.hidden, continued, skin, shade.astype(np.float32), share)
+    return mix_hidden(matte.foreground, behind.hidden, continued, skin, shade, share)
 
 
 @kernel()
 def mix_hidden(foreground, hidden, continued, skin, shade, share):
-    """``foreground`` (S, S, 3) where nothing is hidden; there ``continued`` and, by ``share`` (S, S), ``skin`` in the
-    rows' ``shade`` (S,)."""
+    """``foreground`` (S, S, 3) where nothing is hidden; there ``continued`` and, by ``share`` (S, S), ``skin`` in
+    ``shade`` (S, S)."""
     result = foreground.copy()
     for y in range(hidden.shape[0]):
         for x in range(hidden.shape[1]):
             if hidden[y, x]:
                 for channel in range(3):
                     own = continued[y, x, channel]
-                    result[y, x, channel] = own + share[y, x] * (shade[y] * skin[y, x, channel] - own)
+                    result[y, x, channel] = own + share[y, x] * (shade[y, x] * skin[y, x, channel] - own)
     return result
 
 
@@ -233,7 +234,8 @@ def hidden_height(surfaces: Surfaces, behind: HiddenBody, face: FacePlacement) -
     across, down = SOCKET_REACH * unit
     middle = face.landmarks[list(LIPS_INSIDE), :2].mean(0)
     off = ((x - middle[0]) / across) ** 2 + ((y - middle[1]) / down) ** 2
-    clearance += np.float32(SOCKET_ROOM) * unit * np.clip(1 - off, 0, 1)
+    from_edge = smoothstep((behind.away / unit - np.float32(SOCKET_FROM[0])) / np.float32(SOCKET_FROM[1]))
+    clearance += np.float32(SOCKET_ROOM) * unit * np.clip(1 - off, 0, 1) * from_edge
     clearance *= np.clip(behind.away / (np.float32(CLEARANCE_RAMP) * unit), 0.1, 1)
     return np.minimum(surfaces.body, cv2.erode(surfaces.head, np.ones((STEEP_SPAN, STEEP_SPAN), np.uint8)) - clearance)
 

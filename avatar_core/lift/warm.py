@@ -49,7 +49,7 @@ def compile_kernels() -> None:
     matte.shares(picture, picture, plane)
     matte.fuse(picture, plane, picture, picture, plane)
     far_side.folded_places(plane, labels, one, one)
-    torso.mix_hidden(picture, everywhere, picture, picture, colour, plane)
+    torso.mix_hidden(picture, everywhere, picture, picture, plane, plane)
     torso.follow_edge(picture, picture, picture, picture, everywhere, plane, one)
     far_side.close_to(picture, colour, colour, 1.0)
     refine.errors(picture, plane, np.zeros((_SMALL, _SMALL, 4), np.float32))

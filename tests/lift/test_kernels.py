@@ -133,8 +133,8 @@ def test_texture_is_folded_in_from_the_rim() -> None:
 
 def test_what_is_hidden_is_coloured_and_moved_apart(random: np.random.Generator) -> None:
     first, second, third, fourth = (picture(random) for _ in range(4))
-    hidden, share, shade = plane(random) > 0.5, plane(random), plane(random)[0]
-    blend = second * (1 - share[..., None]) + third * shade[:, None, None] * share[..., None]
+    hidden, share, shade = plane(random) > 0.5, plane(random), plane(random)
+    blend = second * (1 - share[..., None]) + third * (shade * share)[..., None]
     expected = np.where(hidden[..., None], blend, first)
     assert np.allclose(torso.mix_hidden(first, hidden, second, third, shade, share), expected, atol=1e-6)
 
