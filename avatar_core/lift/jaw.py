@@ -14,12 +14,12 @@ from avatar_core.rendering.jit import kernel
 from avatar_core.tracking.topology import JAW_LINE
 
 SPACING, STEP = 1.5, 0.5  # pixels between the outline's points, and between the places that each of them tries
-INWARD, OUTWARD = 0.07, 0.05  # inter-ocular distances from the landmarks' line that it may lie
-EXPECTED = 0.01  # and where it does where nothing is seen
+INWARD, OUTWARD = 0.03, 0.06  # inter-ocular distances from the landmarks' line that it may lie
+EXPECTED = 0.02  # and where it does where nothing is seen
 WINDOW = 4.0  # pixels on both sides whose colours are compared
-FULL_CONTRAST = 50.0  # RGB distance, 0..255, of an edge beyond all doubt
+CLEAR_CONTRAST = 35.0  # RGB distance, 0..255, of an edge that counts half as much as one beyond all doubt
 SHADOW_GAIN = 1.0  # how much more an edge counts whose outside is the darker one: the jaw throws a shadow
-DOUBT, BEND = 0.5, 0.02  # cost of lying at the end of the reach, and of a step to the next point's place
+DOUBT, BEND = 0.25, 0.02  # cost of lying at the end of the reach, and of a step to the next point's place
 SMOOTHING = 4.0  # points, of the outline found
 
 
@@ -60,8 +60,8 @@ def _cost(
     outside = (sums[:, 2 * reach : 2 * reach + len(offsets)] - sums[:, reach : reach + len(offsets)]) / reach
     contrast = np.linalg.norm(inside - outside, axis=-1)
     contrast += SHADOW_GAIN * np.maximum((inside - outside).mean(-1), 0)
-    doubt = DOUBT * ((offsets / unit - EXPECTED) / (INWARD + EXPECTED)) ** 2
-    return doubt - np.minimum(contrast / FULL_CONTRAST, 1)
+    doubt = DOUBT * ((offsets / unit - EXPECTED) / (OUTWARD - EXPECTED)) ** 2
+    return doubt - contrast / (contrast + CLEAR_CONTRAST)
 
 
 @kernel()

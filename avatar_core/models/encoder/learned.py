@@ -29,6 +29,7 @@ from avatar_core.models.encoder.extent import (
 )
 from avatar_core.models.encoder.far_cheek import mirror_cheek
 from avatar_core.models.encoder.guide import Guide, build_guide
+from avatar_core.models.encoder.hair_texture import hair_texture
 from avatar_core.models.encoder.layout import COLUMNS, ROWS, rays, usable
 from avatar_core.models.encoder.network import EncoderNetwork, Prediction
 from avatar_core.models.encoder.projection import canvas_position
@@ -104,7 +105,7 @@ class LearnedEncoder:
         )
         base = _finer(prediction.colour[0].movedim(-1, 0), fine).movedim(0, -1)[None]
         rim = sample(back, canvas_position(points, similarity))
-        base = _in_the_photos_colours(base, present, rim)
+        base = _in_the_photos_colours(base, present, rim) + torch.from_numpy(hair_texture(relief, *radius.shape))
         gates = _finer(prediction.gates[0].movedim(-1, 0), fine).movedim(0, -1)[None]
         colour = blend_sources(points, direction, similarity, front, back, coverage, base, gates)[0].numpy()
         u = points[0].numpy().copy()

@@ -1,0 +1,34 @@
+"""Hair's texture folded on round the head."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from avatar_core.models.encoder.hair_texture import LONGEST_FOLD, SHORTEST_FOLD, SOFT_EDGE, fold_on, hair_texture
+from tests.models.encoder.conftest import Prepared
+
+
+def test_a_row_is_mirrored_at_its_edges_and_goes_on_round_the_head() -> None:
+    columns, known = 60, np.zeros((3, 60), bool)
+    known[0, 20:40] = True
+    known[1, 20 : 20 + SOFT_EDGE + SHORTEST_FOLD - 1] = True
+    texture = np.zeros((3, columns, 3), np.float32)
+    texture[:, :, 0] = np.arange(columns)
+    texture[~known] = 0
+    folded = fold_on(texture, known)[..., 0]
+    assert np.array_equal(folded[0, 20:40], np.arange(20, 40))
+    after = 39 - SOFT_EDGE - np.arange(18)  # the column next to the edge shows what lies just behind its soft rim
+    assert np.array_equal(folded[0, 40:58], after)
+    assert folded[0, 19] == 20 + SOFT_EDGE
+    assert not folded[1][~known[1]].any()  # too little to fold
+    assert not folded[2].any()
+    assert columns // 2 > LONGEST_FOLD
+
+
+def test_hair_has_texture_where_the_photo_shows_none_and_no_colour_of_its_own(prepared: Prepared) -> None:
+    texture = hair_texture(prepared.relief, 160, 240)
+    dome = texture[10:60]
+    behind = np.concatenate([dome[:, :40], dome[:, -40:]], axis=1)
+    assert texture.shape == (160, 240, 3) and np.isfinite(texture).all()
+    assert behind.std() > 0.01
+    assert np.abs(behind.mean((0, 1))).max() < 0.03
