@@ -1,4 +1,4 @@
-"""Fills what is unknown in a map: by the nearest known pixel, or smoothly.
+"""Fills what is unknown in a map: by the nearest known pixel, smoothly, or by its texture folded on.
 
 Push-pull continues a picture smoothly from the pixels that are known (Gortler et al. 1996, "The Lumigraph", 3.3)."""
 
@@ -9,6 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from avatar_core.rendering.jit import kernel
+
+SOFT_EDGE, LONGEST_FOLD, SHORTEST_FOLD = 2, 28, 4
+"""Cells at the rim of a texture that are left out, and the most and the fewest behind them that are folded on."""
 
 
 def push_pull(values: NDArray[np.floating], weight: NDArray[np.floating]) -> NDArray[np.float32]:
@@ -133,4 +136,32 @@ def _spread(values, label, known):
             if place >= 0:
                 for channel in range(channels):
                     result[y, x, channel] = values[place // columns, place % columns, channel]
+    return result
+
+
+@kernel()
+def fold_rows(texture, known):
+    """``texture`` (R, C, 3) where ``known`` (R, C); beside it, row by row and from the last column on to the first,
+    mirrored at the nearer edge over and over; the two sides meet halfway."""
+    rows, columns = known.shape
+    result = texture.copy()
+    for row in range(rows):
+        for column in range(columns):
+            if known[row, column]:
+                continue
+            for reach in range(1, columns):
+                right, left = (column + reach) % columns, (column - reach) % columns
+                if known[row, right] or known[row, left]:
+                    edge, step = (right, 1) if known[row, right] else (left, -1)
+                    length = 0
+                    while length < SOFT_EDGE + LONGEST_FOLD and known[row, (edge + step * length) % columns]:
+                        length += 1
+                    fold = length - SOFT_EDGE
+                    if fold >= SHORTEST_FOLD:
+                        at = (reach - 1) % (2 * fold)
+                        depth = SOFT_EDGE + (at if at < fold else 2 * fold - 1 - at)
+                        source = (edge + step * depth) % columns
+                        for channel in range(3):
+                            result[row, column, channel] = texture[row, source, channel]
+                    break
     return result

@@ -36,6 +36,7 @@ def compile_kernels() -> None:
     mesh.draw_mesh(np.zeros((LANDMARK_COUNT, 3)), _SMALL).interpolate(np.zeros((LANDMARK_COUNT, 3)))
     fill.push_pull(picture, plane)
     fill.nearest(picture, everywhere)
+    fill.fold_rows(picture, everywhere)
     canvas.unproject(plane, plane, plane)
     canvas.approach(picture, picture, plane, one)
     canvas.seen_at(points)

@@ -12,19 +12,15 @@ from numpy.typing import NDArray
 
 from avatar_core.lift.canvas import pixel_grid, unproject
 from avatar_core.lift.far_side import FOREHEAD, skin_coloured
-from avatar_core.lift.fill import push_pull
+from avatar_core.lift.fill import fold_rows, push_pull
 from avatar_core.lift.relief import Relief
 from avatar_core.models.encoder.layout import locate
-from avatar_core.rendering.jit import kernel
 
 SOLID, INSET = 0.9, 5  # coverage that counts as the person's, and pixels by which its region is eroded
 BESIDE_FACE = 0.05  # inter-ocular distances from the face mesh where hair may begin
 PAST_EARS = 0.3  # inter-ocular distances beyond which even what has the face's colour is hair
 CLOSED = 5  # cells, side of the brush that closes what pixels leave between them
 COARSE = 0.07  # of the rows: what is larger than that is no texture
-SOFT_EDGE, LONGEST_FOLD, SHORTEST_FOLD = 2, 28, 4
-"""Cells at the hair's rim that are left out, and the most and the fewest behind them that are folded on."""
-STRENGTH = 1.0
 
 
 def hair_texture(relief: Relief, rows: int, columns: int) -> NDArray[np.float32]:
@@ -52,32 +48,4 @@ def hair_texture(relief: Relief, rows: int, columns: int) -> NDArray[np.float32]
     side = (2 * int(COARSE * rows) + 1,) * 2
     weight = cv2.blur(known, side)
     coarse = cv2.blur(colour * known[..., None], side) / np.maximum(weight, 1e-6)[..., None]
-    return fold_on(((colour - coarse) * known[..., None]).astype(np.float32), known > 0) * np.float32(STRENGTH)
-
-
-@kernel()
-def fold_on(texture, known):
-    """``texture`` (R, C, 3) where ``known`` (R, C); beside it, row by row and round the head, mirrored at the nearer
-    edge over and over; the two sides meet halfway."""
-    rows, columns = known.shape
-    result = texture.copy()
-    for row in range(rows):
-        for column in range(columns):
-            if known[row, column]:
-                continue
-            for reach in range(1, columns):
-                right, left = (column + reach) % columns, (column - reach) % columns
-                if known[row, right] or known[row, left]:
-                    edge, step = (right, 1) if known[row, right] else (left, -1)
-                    length = 0
-                    while length < SOFT_EDGE + LONGEST_FOLD and known[row, (edge + step * length) % columns]:
-                        length += 1
-                    fold = length - SOFT_EDGE
-                    if fold >= SHORTEST_FOLD:
-                        at = (reach - 1) % (2 * fold)
-                        depth = SOFT_EDGE + (at if at < fold else 2 * fold - 1 - at)
-                        source = (edge + step * depth) % columns
-                        for channel in range(3):
-                            result[row, column, channel] = texture[row, source, channel]
-                    break
-    return result
+    return fold_rows(((colour - coarse) * known[..., None]).astype(np.float32), known > 0)

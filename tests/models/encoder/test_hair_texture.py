@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from avatar_core.models.encoder.hair_texture import LONGEST_FOLD, SHORTEST_FOLD, SOFT_EDGE, fold_on, hair_texture
+from avatar_core.lift.fill import LONGEST_FOLD, SHORTEST_FOLD, SOFT_EDGE, fold_rows
+from avatar_core.models.encoder.hair_texture import hair_texture
 from tests.models.encoder.conftest import Prepared
 
 
@@ -15,7 +16,7 @@ def test_a_row_is_mirrored_at_its_edges_and_goes_on_round_the_head() -> None:
     texture = np.zeros((3, columns, 3), np.float32)
     texture[:, :, 0] = np.arange(columns)
     texture[~known] = 0
-    folded = fold_on(texture, known)[..., 0]
+    folded = fold_rows(texture, known)[..., 0]
     assert np.array_equal(folded[0, 20:40], np.arange(20, 40))
     after = 39 - SOFT_EDGE - np.arange(18)  # the column next to the edge shows what lies just behind its soft rim
     assert np.array_equal(folded[0, 40:58], after)
