@@ -11,33 +11,33 @@ import numpy as np
 from numpy.typing import NDArray
 
 from avatar_core.lift.canvas import pixel_grid, unproject
-from avatar_core.lift.far_side import FOREHEAD, skin_coloured
+from avatar_core.lift.far_side import skin_coloured
 from avatar_core.lift.fill import fold_rows, push_pull
 from avatar_core.lift.relief import Relief
 from avatar_core.models.encoder.layout import locate
 
 SOLID, INSET = 0.9, 5  # coverage that counts as the person's, and pixels by which its region is eroded
 BESIDE_FACE = 0.05  # inter-ocular distances from the face mesh where hair may begin
-PAST_EARS = 0.3  # inter-ocular distances beyond which even what has the face's colour is hair
+PAST_EARS = 0.35  # inter-ocular distances beyond which even what has the face's colour is hair
+STRIDE = 2  # one pixel of so many is looked at, both ways: a cell is some pixels wide
 CLOSED = 5  # cells, side of the brush that closes what pixels leave between them
 COARSE = 0.07  # of the rows: what is larger than that is no texture
 
 
 def hair_texture(relief: Relief, rows: int, columns: int) -> NDArray[np.float32]:
     """(R, C, 3) what to add to smooth colours where the photo shows no hair; zero where there is none beside it."""
-    face, matte = relief.face, relief.matte
-    sure = cv2.erode((matte.alpha > SOLID).astype(np.uint8), np.ones((INSET, INSET), np.uint8)) > 0
-    sure &= ~face.body & relief.canvas.valid & (relief.registered.distance > BESIDE_FACE)
-    above = np.arange(len(sure))[:, None] < face.landmarks[FOREHEAD, 1]
-    away = relief.registered.distance > PAST_EARS
-    sure &= above | away | ~skin_coloured(matte.foreground, face.mesh.inside)
+    face, sparse = relief.face, (slice(None, None, STRIDE), slice(None, None, STRIDE))
+    foreground, distance = relief.matte.foreground[sparse], relief.registered.distance[sparse]
+    sure = cv2.erode((relief.matte.alpha > SOLID).astype(np.uint8), np.ones((INSET, INSET), np.uint8))[sparse] > 0
+    sure &= ~face.body[sparse] & relief.canvas.valid[sparse] & (distance > BESIDE_FACE)
+    sure &= (distance > PAST_EARS) | ~skin_coloured(foreground, face.mesh.inside[sparse])
     chosen = np.flatnonzero(sure)
-    x, y = (axis.reshape(-1)[chosen] for axis in pixel_grid())
-    points = face.to_head.invert(unproject(x, y, relief.surfaces.head.reshape(-1)[chosen]))
+    x, y, height = (values[sparse].reshape(-1)[chosen] for values in (*pixel_grid(), relief.surfaces.head))
+    points = face.to_head.invert(unproject(x, y, height))
     place = locate(points, rows, columns)
     inside = place[:, 0] < rows
     cell = place[inside, 0].astype(int) * columns + place[inside, 1].astype(int) % columns
-    colours = matte.foreground.reshape(-1, 3)[chosen[inside]]
+    colours = foreground.reshape(-1, 3)[chosen[inside]]
     count = np.bincount(cell, minlength=rows * columns).reshape(rows, columns)
     total = np.dstack(
         [np.bincount(cell, channel, minlength=rows * columns).reshape(rows, columns) for channel in colours.T]
