@@ -16,6 +16,7 @@ from avatar_core.lift.canvas import UNITS_PER_PIXEL, unproject
 from avatar_core.lift.layer import Layer
 from avatar_core.lift.maps import smoothstep
 from avatar_core.lift.pose import FacePlacement
+from avatar_core.lift.shield import behind_cheeks
 from avatar_core.models.anatomy import EYEBALL_CENTRES, EYEBALL_RADIUS
 
 BALL_SHARE = 0.86  # of the radius: beyond it the sphere turns away so steeply that the socket takes over
@@ -88,7 +89,7 @@ def backing(
     skin_height: NDArray[np.float32], face: FacePlacement,
 ) -> Layer:  # fmt: skip
     """A bowl of one ``colour`` (3,) behind the eyeball at ``middle`` (3,) and the skin round its opening: turned views
-    must not see through its corners. Beyond the face's outline there is none."""
+    must not see through its corners. Views past the face's outline see none of it."""
     unit = face.eye_distance
     low, high = (np.asarray(edge, np.float32) for edge in (outline.min(0), outline.max(0)))
     margin = np.float32(BACKING_REACH * unit)
@@ -99,8 +100,6 @@ def backing(
     outwards = np.hypot((x - centre[0]) / radii[0], (y - centre[1]) / radii[1])
     inside = outwards < 1
     brush = np.ones((BACKING_SPAN, BACKING_SPAN), np.uint8)
-    on_face = cv2.erode(face.mesh.inside.astype(np.uint8), brush).astype(np.float32)
-    inside &= sampled(on_face, x - np.float32(0.5), y - np.float32(0.5)) > 0.5
     lowest = np.asarray(cv2.erode(skin_height, brush), np.float32)
     skin = sampled(lowest, x - np.float32(0.5), y - np.float32(0.5))
     ball = ball_height(x, y, middle, EYEBALL_RADIUS * unit)
@@ -108,6 +107,7 @@ def backing(
     closing = smoothstep((outwards - CLOSING_FROM) / (1 - CLOSING_FROM))
     bottom = np.minimum(skin, ball) - deep
     position = unproject(x, y, bottom + closing * (skin - shallow - bottom))
+    inside &= behind_cheeks(position.reshape(-1, 3), skin_height, face).reshape(inside.shape)
     across, upward = np.gradient(position, axis=1)[inside], -np.gradient(position, axis=0)[inside]
     position = position[inside]
     count = len(position)

@@ -27,7 +27,8 @@ COARSE = 0.07  # of the rows: what is larger than that is no texture
 def hair_texture(relief: Relief, rows: int, columns: int) -> NDArray[np.float32]:
     """(R, C, 3) what to add to smooth colours where the photo shows no hair; zero where there is none beside it."""
     face, sparse = relief.face, (slice(None, None, STRIDE), slice(None, None, STRIDE))
-    foreground, distance = relief.matte.foreground[sparse], relief.registered.distance[sparse]
+    foreground = np.ascontiguousarray(relief.matte.foreground[sparse])
+    distance = relief.registered.distance[sparse]
     sure = cv2.erode((relief.matte.alpha > SOLID).astype(np.uint8), np.ones((INSET, INSET), np.uint8))[sparse] > 0
     sure &= ~face.body[sparse] & relief.canvas.valid[sparse] & (distance > BESIDE_FACE)
     sure &= (distance > PAST_EARS) | ~skin_coloured(foreground, face.mesh.inside[sparse])
