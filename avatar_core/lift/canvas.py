@@ -167,7 +167,7 @@ def unproject(x: NDArray[np.floating], y: NDArray[np.floating], height: NDArray[
     """Head-space points (..., 3) that `Camera.orbit()` sees at canvas position (x, y) with ``height`` pixels."""
     shape = np.broadcast_shapes(np.shape(x), np.shape(y), np.shape(height))
     flat = (
-        np.ascontiguousarray(np.broadcast_to(np.asarray(values, np.float32), shape)).reshape(-1)
+        np.require(np.broadcast_to(np.asarray(values, np.float32), shape), requirements=("C", "W")).reshape(-1)
         for values in (x, y, height)
     )
     return _unproject(*flat).reshape(*shape, 3)

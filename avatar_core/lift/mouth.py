@@ -9,7 +9,7 @@ lower half with the jaw.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -87,11 +87,16 @@ def build_mouth(
         )
     ]  # fmt: skip
     sheets.append(lip_lining(picture, face, mean, _socket_rim(offsets), SOCKET_COLOUR * light))
-    *sheets, lining = (sheet.take(behind_cheeks(sheet.position, skin_height, face)) for sheet in sheets)
+    *sheets, lining = (_shielded(sheet, skin_height, face) for sheet in sheets)
     if face.mouth.any():
         sheets = [_hide(sheet, face, teeth_seen=enamel is not None) for sheet in sheets]
         sheets.append(_photographed(picture, skin_height, face, offsets))
     return join([*sheets, lining])
+
+
+def _shielded(sheet: Layer, skin_height: NDArray[np.float32], face: FacePlacement) -> Layer:
+    position, hidden = behind_cheeks(sheet.position, skin_height, face)
+    return replace(sheet, position=position).take(hidden)
 
 
 def _offsets(face: FacePlacement, mean: NDArray[np.floating]) -> _Offsets:

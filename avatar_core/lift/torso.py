@@ -48,9 +48,8 @@ BACK_INSET = 9  # pixels, twice the distance the far side keeps from the soft ri
 FACE_CLEARANCE, STEEP_SPAN = 5.0, 9
 """Pixels that the hidden body keeps behind head and hair, and behind all of them within so many pixels: beside a wall
 as steep as an ear's it would else show through."""
-SOCKET_REACH, SOCKET_ROOM, SOCKET_FROM = np.array([0.62, 0.38], np.float32), 0.75, (0.15, 0.3)
-"""Inter-ocular distances round the mouth, by how much what lies behind it stays clear of the mouth's socket, and from
-where, off the jaw's edge, and over how far: at the edge itself it must hide the socket's corners."""
+SOCKET_REACH, SOCKET_ROOM = np.array([0.62, 0.38], np.float32), 0.75
+"""Inter-ocular distances round the mouth, and by how much what lies behind it stays clear of the mouth's socket."""
 BACK = PART_NAMES.index("back")
 
 
@@ -234,8 +233,7 @@ def hidden_height(surfaces: Surfaces, behind: HiddenBody, face: FacePlacement) -
     across, down = SOCKET_REACH * unit
     middle = face.landmarks[list(LIPS_INSIDE), :2].mean(0)
     off = ((x - middle[0]) / across) ** 2 + ((y - middle[1]) / down) ** 2
-    from_edge = smoothstep((behind.away / unit - np.float32(SOCKET_FROM[0])) / np.float32(SOCKET_FROM[1]))
-    clearance += np.float32(SOCKET_ROOM) * unit * np.clip(1 - off, 0, 1) * from_edge
+    clearance += np.float32(SOCKET_ROOM) * unit * np.clip(1 - off, 0, 1)
     clearance *= np.clip(behind.away / (np.float32(CLEARANCE_RAMP) * unit), 0.1, 1)
     return np.minimum(surfaces.body, cv2.erode(surfaces.head, np.ones((STEEP_SPAN, STEEP_SPAN), np.uint8)) - clearance)
 
