@@ -107,8 +107,7 @@ def backing(
     closing = smoothstep((outwards - CLOSING_FROM) / (1 - CLOSING_FROM))
     bottom = np.minimum(skin, ball) - deep
     position = unproject(x, y, bottom + closing * (skin - shallow - bottom))
-    moved, hidden = behind_cheeks(position.reshape(-1, 3), skin_height, face)
-    position, inside = moved.reshape(position.shape), inside & hidden.reshape(inside.shape)
+    inside &= behind_cheeks(position.reshape(-1, 3), skin_height, face).reshape(inside.shape)
     across, upward = np.gradient(position, axis=1)[inside], -np.gradient(position, axis=0)[inside]
     position = position[inside]
     count = len(position)

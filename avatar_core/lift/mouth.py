@@ -9,7 +9,7 @@ lower half with the jaw.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import cv2
 import numpy as np
@@ -46,6 +46,7 @@ REFERENCE_SKIN = np.array([0.93, 0.76, 0.67])  # lit skin under neutral light, t
 
 SOCKET_CENTRE, SOCKET_RADII = (0.0, -0.69), (0.54, 0.28)
 SOCKET_FRONT, SOCKET_DEPTH = 0.10, 0.60
+BEHIND_LIPS = 0.3  # canonical |x|, a little more than the mouth's
 SOCKET_RIM = 0.3  # of the bowl's depth: the rest would come out through an opening cheek
 LINING_END, LINING_WIDTH = 0.6, 0.85
 """Where the lips' lining ends, in shares of the bowl's depth and width: past its rim, which moves otherwise, and within
@@ -87,16 +88,16 @@ def build_mouth(
         )
     ]  # fmt: skip
     sheets.append(lip_lining(picture, face, mean, _socket_rim(offsets), SOCKET_COLOUR * light))
-    *sheets, lining = (_shielded(sheet, skin_height, face) for sheet in sheets)
+    *sheets, lining = (sheet.take(_concealed(sheet, skin_height, face)) for sheet in sheets)
     if face.mouth.any():
         sheets = [_hide(sheet, face, teeth_seen=enamel is not None) for sheet in sheets]
         sheets.append(_photographed(picture, skin_height, face, offsets))
     return join([*sheets, lining])
 
 
-def _shielded(sheet: Layer, skin_height: NDArray[np.float32], face: FacePlacement) -> Layer:
-    position, hidden = behind_cheeks(sheet.position, skin_height, face)
-    return replace(sheet, position=position).take(hidden)
+def _concealed(sheet: Layer, skin_height: NDArray[np.float32], face: FacePlacement) -> NDArray[np.bool_]:
+    """(N,) what lies behind the lips, where it is needed, or behind the cheeks."""
+    return behind_cheeks(sheet.position, skin_height, face) | (np.abs(sheet.u[:, 0]) < BEHIND_LIPS)
 
 
 def _offsets(face: FacePlacement, mean: NDArray[np.floating]) -> _Offsets:

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
-from avatar_core.lift.canvas import CANVAS_SIZE, cut_canvas, project, unproject
+from avatar_core.lift.canvas import CANVAS_SIZE, cut_canvas, unproject
 from avatar_core.lift.jaw import OUTWARD, cheapest_path, trace_jaw
 from avatar_core.lift.pose import place_face
 from avatar_core.lift.relief import build_relief
@@ -80,14 +80,11 @@ def test_cheeks_hide_what_lies_close_behind_them_and_nothing_beside_them(
         return unproject(np.array([x]), np.array([y]), np.array([level]))
 
     edge_x = face.landmarks[JAW_LINE[2], 0] + 3.0
-    near = point(*middle, 0.3 * face.eye_distance)
-    moved, hidden = behind_cheeks(near, height, face)
-    assert hidden[0] and np.array_equal(moved, near)
-
-    far = point(*middle, 3.0 * face.eye_distance)
-    moved, hidden = behind_cheeks(far, height, face)
-    assert hidden[0] and moved[0, 2] > far[0, 2] + 0.1
-    assert np.allclose(project(moved)[0, :2], middle, atol=0.1)
-
-    for beside in (point(edge_x, middle[1], 0.5 * face.eye_distance), point(20.0, middle[1], 0.0)):
-        assert not behind_cheeks(beside, height, face)[1][0]
+    cases = (
+        (point(*middle, 0.3 * face.eye_distance), True),
+        (point(*middle, 3.0 * face.eye_distance), False),
+        (point(edge_x, middle[1], 0.5 * face.eye_distance), False),
+        (point(20.0, middle[1], 0.0), False),
+    )
+    for points, hidden in cases:
+        assert behind_cheeks(points, height, face)[0] == hidden
