@@ -17,6 +17,7 @@ from avatar_core.lift.fill import nearest
 from avatar_core.lift.layer import Layer
 from avatar_core.lift.maps import distance_from
 from avatar_core.lift.relief import Relief
+from avatar_core.lift.torso import hidden_height, hide_body
 from avatar_core.models.encoder.layout import CENTRE, rays
 from avatar_core.tracking.topology import MESH_COUNT
 
@@ -88,7 +89,8 @@ def _not_longer(steps: NDArray[np.floating]) -> NDArray[np.float32]:
 
 def _behind_photo(points: NDArray[np.floating], relief: Relief) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
     """Head-space points (R, C, 3) drawn in to the person's outline, and whether (R, C) each lies behind what the photo
-    shows there: the template must not be seen in the photo's own view. Beyond the photo's edge nothing is known."""
+    shows there, and behind the throat where that goes on unseen: the template must not be seen in the photo's own view.
+    Beyond the photo's edge nothing is known."""
     place = project(points.reshape(-1, 3))
     column, row = np.floor(place[:, 0]).astype(int), np.floor(place[:, 1]).astype(int)
     outside = (column < 0) | (column >= CANVAS_SIZE) | (row < 0) | (row >= CANVAS_SIZE)
@@ -102,6 +104,8 @@ def _behind_photo(points: NDArray[np.floating], relief: Relief) -> tuple[NDArray
     near = np.linalg.norm(target - place[:, :2], axis=1) < FARTHEST_OUT * relief.face.eye_distance
     row, column = (np.clip(target[:, axis].astype(int), 0, CANVAS_SIZE - 1) for axis in (1, 0))
     front = np.where(relief.face.body, relief.surfaces.body, relief.surfaces.head)
+    throat = hide_body(relief.matte, relief.face)
+    front = np.where(throat.hidden, np.minimum(front, hidden_height(relief.surfaces, throat, relief.face)), front)
     shown = cv2.erode(front, np.ones((STEEP_SPAN, STEEP_SPAN), np.uint8))[row, column]
     behind = place[:, 2] < shown - CLEARANCE * relief.face.eye_distance
     moved = np.where(moves[:, None], unproject(target[:, 0], target[:, 1], place[:, 2]), points.reshape(-1, 3))
