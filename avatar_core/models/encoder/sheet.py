@@ -38,6 +38,7 @@ def cut_sheet(
     u: NDArray[np.float32],
     present: NDArray[np.bool_],
     colour: NDArray[np.float32],
+    cheek: NDArray[np.bool_],
     relief: Relief,
     mean: NDArray[np.float64],
 ) -> Layer:
@@ -45,12 +46,12 @@ def cut_sheet(
 
     Args:
         points: (R, C, 3) canonical, on a layout of any fineness; u: (R, C, 3) their coordinate on the mean face.
-        present: (R, C); colour: (R, C, 3) in [0, 1].
+        present: (R, C); colour: (R, C, 3) in [0, 1]; cheek: (R, C) cells of the far cheek, which hides the throat.
         mean: (478, 3) the mean face.
     """
     inward = points - CENTRE
     inward /= np.linalg.norm(inward, axis=-1, keepdims=True)
-    placed, hidden = _behind_photo(relief.face.to_head.apply(points - BURIED * inward), relief)
+    placed, hidden = _behind_photo(relief.face.to_head.apply(points - BURIED * inward), cheek, relief)
     chosen, stride = _thin_out(present & hidden)
     across = 0.5 * (np.roll(placed, -1, axis=1) - np.roll(placed, 1, axis=1)) * stride[:, None, None]
     upward = -np.gradient(placed, axis=0)
@@ -87,10 +88,12 @@ def _not_longer(steps: NDArray[np.floating]) -> NDArray[np.float32]:
     return np.asarray(steps * np.minimum(1, limit / np.maximum(length, 1e-9)), np.float32)
 
 
-def _behind_photo(points: NDArray[np.floating], relief: Relief) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+def _behind_photo(
+    points: NDArray[np.floating], cheek: NDArray[np.bool_], relief: Relief
+) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
     """Head-space points (R, C, 3) drawn in to the person's outline, and whether (R, C) each lies behind what the photo
-    shows there, and behind the throat where that goes on unseen: the template must not be seen in the photo's own view.
-    Beyond the photo's edge nothing is known."""
+    shows there, and those of no ``cheek`` (R, C) behind the throat where that goes on unseen: the template must not be
+    seen in the photo's own view. Beyond the photo's edge nothing is known."""
     place = project(points.reshape(-1, 3))
     column, row = np.floor(place[:, 0]).astype(int), np.floor(place[:, 1]).astype(int)
     outside = (column < 0) | (column >= CANVAS_SIZE) | (row < 0) | (row >= CANVAS_SIZE)
@@ -105,8 +108,10 @@ def _behind_photo(points: NDArray[np.floating], relief: Relief) -> tuple[NDArray
     row, column = (np.clip(target[:, axis].astype(int), 0, CANVAS_SIZE - 1) for axis in (1, 0))
     front = np.where(relief.face.body, relief.surfaces.body, relief.surfaces.head)
     throat = hide_body(relief.matte, relief.face)
-    front = np.where(throat.hidden, np.minimum(front, hidden_height(relief.surfaces, throat, relief.face)), front)
-    shown = cv2.erode(front, np.ones((STEEP_SPAN, STEEP_SPAN), np.uint8))[row, column]
+    deeper = np.where(throat.hidden, np.minimum(front, hidden_height(relief.surfaces, throat, relief.face)), front)
+    brush = np.ones((STEEP_SPAN, STEEP_SPAN), np.uint8)
+    of_cheek, of_others = (cv2.erode(height, brush)[row, column] for height in (front, deeper))
+    shown = np.where(cheek.reshape(-1), of_cheek, of_others)
     behind = place[:, 2] < shown - CLEARANCE * relief.face.eye_distance
     moved = np.where(moves[:, None], unproject(target[:, 0], target[:, 1], place[:, 2]), points.reshape(-1, 3))
     hidden = free | (near & behind)
