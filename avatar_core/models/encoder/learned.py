@@ -112,8 +112,8 @@ class LearnedEncoder:
         if cheek is not None:
             colour += cheek.share[..., None] * (cheek.colour - colour)
             u += cheek.share[..., None] * (cheek.u - u)
-        mirrored = np.zeros(radius.shape, bool) if cheek is None else cheek.share > 0
-        return cut_sheet(points[0].numpy(), u, (present > PRESENT).numpy(), colour, mirrored, relief, self._mean)
+        far_cheek = np.zeros(tuple(radius.shape), np.bool_) if cheek is None else cheek.share > 0
+        return cut_sheet(points[0].numpy(), u, (present > PRESENT).numpy(), colour, far_cheek, relief, self._mean)
 
 
 def _in_the_photos_colours(base: Tensor, present: Tensor, rim: Tensor) -> Tensor:
