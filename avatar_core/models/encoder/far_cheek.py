@@ -20,7 +20,7 @@ from avatar_core.lift.fill import push_pull
 from avatar_core.lift.maps import smoothstep
 from avatar_core.lift.relief import Relief
 from avatar_core.lift.torso import LOWER_LIP
-from avatar_core.models.encoder.layout import cell_azimuth, locate, rays
+from avatar_core.models.encoder.layout import cell_azimuth, cell_means, locate, rays
 
 TURNED_FROM, TURNED_FULLY = 8.5, 11.5  # degrees of the photo's yaw
 NEAREST, FARTHEST, COVERED = (26.0, 36.0), (85.0, 100.0), (58.0, 72.0)
@@ -111,10 +111,7 @@ def _on_layout(relief: Relief, rows: int, columns: int) -> tuple[NDArray[np.floa
     offset = relief.registered.offset.reshape(-1, 3)[chosen]
     u = np.where(inside, relief.registered.u.reshape(-1, 3)[chosen], canonical + offset)
     values = np.concatenate([place[:, 2:], matte.foreground.reshape(-1, 3)[chosen], u], axis=1)
-    cell = place[:, 0].astype(int) * columns + place[:, 1].astype(int) % columns
-    count = np.bincount(cell, minlength=rows * columns).reshape(rows, columns).astype(np.float32)
-    sums = [np.bincount(cell, channel, minlength=rows * columns).reshape(rows, columns) for channel in values.T]
-    total = np.dstack(sums).astype(np.float32)
-    closed = cv2.morphologyEx((count > 0).astype(np.uint8), cv2.MORPH_CLOSE, np.ones((GAP, GAP), np.uint8)) > 0
-    mean, known = total / np.maximum(count, 1)[..., None], (count > 0).astype(np.float32)
+    mean, shown = cell_means(place, values, rows, columns)
+    closed = cv2.morphologyEx(shown.astype(np.uint8), cv2.MORPH_CLOSE, np.ones((GAP, GAP), np.uint8)) > 0
+    known = shown.astype(np.float32)
     return np.dstack([push_pull(mean[..., :4], known), push_pull(mean[..., 4:], known)]), closed

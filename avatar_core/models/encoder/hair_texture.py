@@ -14,7 +14,7 @@ from avatar_core.lift.canvas import pixel_grid, unproject
 from avatar_core.lift.far_side import skin_coloured
 from avatar_core.lift.fill import fold_rows, push_pull
 from avatar_core.lift.relief import Relief
-from avatar_core.models.encoder.layout import locate
+from avatar_core.models.encoder.layout import cell_means, locate
 
 SOLID, INSET = 0.9, 5  # coverage that counts as the person's, and pixels by which its region is eroded
 BESIDE_FACE = 0.05  # inter-ocular distances from the face mesh where hair may begin
@@ -37,15 +37,10 @@ def hair_texture(relief: Relief, rows: int, columns: int) -> NDArray[np.float32]
     points = face.to_head.invert(unproject(x, y, height))
     place = locate(points, rows, columns)
     inside = place[:, 0] < rows
-    cell = place[inside, 0].astype(int) * columns + place[inside, 1].astype(int) % columns
-    colours = foreground.reshape(-1, 3)[chosen[inside]]
-    count = np.bincount(cell, minlength=rows * columns).reshape(rows, columns)
-    total = np.dstack(
-        [np.bincount(cell, channel, minlength=rows * columns).reshape(rows, columns) for channel in colours.T]
-    )
-    seen = (count > 0).astype(np.uint8)
-    known = cv2.morphologyEx(seen, cv2.MORPH_CLOSE, np.ones((CLOSED, CLOSED), np.uint8)).astype(np.float32)
-    colour = push_pull((total / np.maximum(count, 1)[..., None]).astype(np.float32), seen.astype(np.float32))
+    mean, seen = cell_means(place[inside], foreground.reshape(-1, 3)[chosen[inside]], rows, columns)
+    brush = np.ones((CLOSED, CLOSED), np.uint8)
+    known = cv2.morphologyEx(seen.astype(np.uint8), cv2.MORPH_CLOSE, brush).astype(np.float32)
+    colour = push_pull(mean, seen.astype(np.float32))
     side = (2 * int(COARSE * rows) + 1,) * 2
     weight = cv2.blur(known, side)
     coarse = cv2.blur(colour * known[..., None], side) / np.maximum(weight, 1e-6)[..., None]

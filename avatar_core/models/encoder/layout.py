@@ -53,6 +53,21 @@ def locate(points: NDArray[np.floating], rows: int = ROWS, columns: int = COLUMN
     return np.stack([level * rows, turn * columns, radius], axis=-1)
 
 
+def cell_means(
+    place: NDArray[np.floating], values: NDArray[np.float32], rows: int, columns: int
+) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+    """Means (rows, columns, K) of ``values`` (N, K) over each cell, and which cells have any.
+
+    Args:
+        place: (N, 2 or more) as `locate` gives it, rows within the layout.
+    """
+    cell = place[:, 0].astype(int) * columns + place[:, 1].astype(int) % columns
+    count = np.bincount(cell, minlength=rows * columns)
+    sums = np.stack([np.bincount(cell, channel, minlength=rows * columns) for channel in values.T], axis=-1)
+    means = (sums / np.maximum(count, 1)[:, None]).astype(np.float32)
+    return means.reshape(rows, columns, -1), (count > 0).reshape(rows, columns)
+
+
 def cell_azimuth(columns: int = COLUMNS) -> NDArray[np.float64]:
     """(columns,) degrees from the face's middle, positive to the image's right."""
     return (360.0 * (np.arange(columns) + 0.5) / columns) - 180.0

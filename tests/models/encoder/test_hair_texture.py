@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from avatar_core.lift.fill import LONGEST_FOLD, SHORTEST_FOLD, SOFT_EDGE, fold_rows
@@ -33,3 +35,9 @@ def test_hair_has_texture_where_the_photo_shows_none_and_no_colour_of_its_own(pr
     assert texture.shape == (160, 240, 3) and np.isfinite(texture).all()
     assert behind.std() > 0.01
     assert np.abs(behind.mean((0, 1))).max() < 0.03
+
+
+def test_without_hair_there_is_no_texture(prepared: Prepared) -> None:
+    registered = prepared.relief.registered
+    bald = replace(prepared.relief, registered=replace(registered, distance=np.zeros_like(registered.distance)))
+    assert not hair_texture(bald, 80, 120).any()
