@@ -17,6 +17,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -25,6 +26,7 @@ from avatar_core.lift.eyes import build_eyes
 from avatar_core.lift.facing import facing, mean_front
 from avatar_core.lift.layer import Layer, join, to_gaussians
 from avatar_core.lift.maps import smoothstep
+from avatar_core.lift.matte import Matte
 from avatar_core.lift.mouth import build_mouth
 from avatar_core.lift.pose import PIVOT
 from avatar_core.lift.refine import refine_colours
@@ -35,6 +37,7 @@ from avatar_core.tracking.face_model import FaceModel
 from avatar_core.tracking.topology import LANDMARK_COUNT
 
 STILL = 0.05  # share of the expression's motion below which a Gaussian follows the head alone
+OPAQUE, OUTLINE_SPAN = 0.9, 5  # coverage within the outline, and twice the pixels that this keeps from it
 BORDER_FADE = 40.0  # pixels at the canvas's sides and bottom over which the body fades out
 
 Progress = Callable[[str, float], None]
@@ -82,7 +85,7 @@ class Draft:
 
     Args:
         result: final but for the colours in ``rest``.
-        seen: (N,) bool, Gaussians that show the photo in the default view.
+        seen: (N,) bool, Gaussians that show the photo in the default view, the person's very outline left out.
         foreground: (512, 512, 3) the person's colours in [0, 1].
     """
 
@@ -187,7 +190,15 @@ def _drafted(layer: Layer, relief: Relief, front: NDArray[np.float32]) -> Draft:
         valid=np.ascontiguousarray(inner_crop(canvas.valid)),
         image_to_crop=canvas.image_to_crop,
     )
-    return Draft(result, layer.seen, inner_crop(matte.foreground))
+    return Draft(result, layer.seen & _off_outline(matte, layer.position), inner_crop(matte.foreground))
+
+
+def _off_outline(matte: Matte, position: NDArray[np.float32]) -> NDArray[np.bool_]:
+    """(N,) which head-space points do not lie on the person's outline: what a colour takes up there, half of it the
+    ground's, shows as a line once the outline is seen from the side."""
+    inside = cv2.erode((matte.alpha > OPAQUE).astype(np.uint8), np.ones((OUTLINE_SPAN, OUTLINE_SPAN), np.uint8)) > 0
+    x, y = np.clip(seen_at(position).astype(int), 0, CANVAS_SIZE - 1).T
+    return np.asarray(inside[y, x])
 
 
 def _check(image: NDArray[np.uint8], landmarks: NDArray[np.floating]) -> None:
