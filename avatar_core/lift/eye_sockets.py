@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from avatar_core.avatar import PART_NAMES
 from avatar_core.lift.canvas import UNITS_PER_PIXEL, unproject
 from avatar_core.lift.layer import Layer
-from avatar_core.lift.maps import smoothstep
+from avatar_core.lift.maps import lattice, smoothstep
 from avatar_core.lift.pose import FacePlacement
 from avatar_core.lift.shield import behind_cheeks
 from avatar_core.models.anatomy import EYEBALL_CENTRES, EYEBALL_RADIUS
@@ -52,9 +52,7 @@ def sampled(values: NDArray[np.float32], x: NDArray[np.float32], y: NDArray[np.f
 def uncovered_by_turning(off_axis: NDArray[np.floating], radius: float) -> NDArray[np.bool_]:
     """Which samples (H, W) at distances ``off_axis`` from the eye's axis the socket is continued behind, every
     `SPARSE`-th both ways."""
-    chosen = np.zeros(off_axis.shape, bool)
-    chosen[::SPARSE, ::SPARSE] = True
-    return chosen & (off_axis > UNCOVERED * radius)
+    return lattice(off_axis.shape, SPARSE) & (off_axis > UNCOVERED * radius)
 
 
 def socket_behind(
@@ -78,9 +76,7 @@ def socket_behind(
 
 def coarser(layer: Layer, chosen: NDArray[np.bool_], shape: tuple[int, ...]) -> Layer:
     """Of the samples ``chosen`` (N,) of a sheet cut on a grid of ``shape``, every `SPARSE_SOCKET`-th both ways."""
-    lattice = np.zeros(shape, bool)
-    lattice[::SPARSE_SOCKET, ::SPARSE_SOCKET] = True
-    picked = layer.take(chosen & lattice.reshape(-1))
+    picked = layer.take(chosen & lattice(shape, SPARSE_SOCKET).reshape(-1))
     return replace(picked, across=SPARSE_SOCKET * picked.across, upward=SPARSE_SOCKET * picked.upward)
 
 

@@ -32,6 +32,13 @@ def median_colour(samples: NDArray[np.float32]) -> NDArray[np.float32]:
     return np.array([np.median(channel) for channel in np.ascontiguousarray(samples.T)], np.float32)
 
 
+def lattice(shape: tuple[int, ...], stride: int) -> NDArray[np.bool_]:
+    """(H, W) every ``stride``-th place, both ways."""
+    chosen = np.zeros(shape, bool)
+    chosen[::stride, ::stride] = True
+    return chosen
+
+
 def pick(values: NDArray[Value], places: NDArray[np.int64]) -> NDArray[Value]:
     """Rows (N, ...) of a map (S, S, ...) at flat ``places`` (N,): several times as fast as by a mask."""
     return values.reshape(values.shape[0] * values.shape[1], *values.shape[2:]).take(places, axis=0)

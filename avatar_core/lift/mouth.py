@@ -87,17 +87,17 @@ def build_mouth(
             (TONGUE, _tongue()), (UPPER_TEETH, _teeth(upper=True)), (LOWER_TEETH, _teeth(upper=False)),
         )
     ]  # fmt: skip
-    sheets.append(lip_lining(picture, face, mean, _socket_rim(offsets), SOCKET_COLOUR * light))
-    *sheets, lining = (sheet.take(_concealed(sheet, skin_height, face)) for sheet in sheets)
-    if face.mouth.any():
-        sheets = [_hide(sheet, face, teeth_seen=enamel is not None) for sheet in sheets]
-        sheets.append(_photographed(picture, skin_height, face, offsets))
-    return join([*sheets, lining])
+    lining = lip_lining(picture, face, mean, _socket_rim(offsets), SOCKET_COLOUR * light)
+    made, lining = (_concealed(layer, skin_height, face) for layer in (join(sheets), lining))
+    if not face.mouth.any():
+        return join([made, lining])
+    hidden = _hide(made, face, teeth_seen=enamel is not None)
+    return join([hidden, _photographed(picture, skin_height, face, offsets), lining])
 
 
-def _concealed(sheet: Layer, skin_height: NDArray[np.float32], face: FacePlacement) -> NDArray[np.bool_]:
-    """(N,) what lies behind the lips, where it is needed, or behind the cheeks."""
-    return behind_cheeks(sheet.position, skin_height, face) | (np.abs(sheet.u[:, 0]) < BEHIND_LIPS)
+def _concealed(layer: Layer, skin_height: NDArray[np.float32], face: FacePlacement) -> Layer:
+    """What of it lies behind the lips, where it is needed, or behind the cheeks."""
+    return layer.take(behind_cheeks(layer.position, skin_height, face) | (np.abs(layer.u[:, 0]) < BEHIND_LIPS))
 
 
 def _offsets(face: FacePlacement, mean: NDArray[np.floating]) -> _Offsets:

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from avatar_core.avatar import PART_NAMES
-from avatar_core.lift.canvas import CANVAS_SIZE, CROP_SIZE, MARGIN_LEFT, MARGIN_TOP, pixel_grid, unproject
+from avatar_core.lift.canvas import CROP_SIZE, MARGIN_LEFT, MARGIN_TOP, pixel_grid, unproject
 from avatar_core.lift.coordinates import (
     Registration,
     body_expression_weight,
@@ -21,7 +21,7 @@ from avatar_core.lift.coordinates import (
 )
 from avatar_core.lift.fill import continuation, nearest
 from avatar_core.lift.layer import Layer, surface_steps
-from avatar_core.lift.maps import distance_from, median_colour, pick, smoothstep
+from avatar_core.lift.maps import distance_from, lattice, median_colour, pick, smoothstep
 from avatar_core.lift.matte import FAINT, Matte
 from avatar_core.lift.pose import FACING, FacePlacement
 from avatar_core.lift.surfaces import NECK_CENTRE_Z, NECK_HALF_WIDTH, Surfaces
@@ -97,7 +97,7 @@ def build_body(
     hidden_stride = 1 if _is_small(matte) else HIDDEN_STRIDE
     for mask, stride in ((inner & visible, 1), (inner & ~visible, hidden_stride), (~inner, MARGIN_STRIDE)):
         across, upward = surface_steps(points, region, stride)
-        chosen = np.flatnonzero(region & mask & _lattice(stride))
+        chosen = np.flatnonzero(region & mask & lattice(region.shape, stride))
         canonical, u = pick(canonical_map, chosen), pick(u_map, chosen)
         moves = body_expression_weight(u, pick(registered.distance, chosen))
         layers.append(
@@ -136,7 +136,7 @@ def build_back(
     solid = cv2.erode(opaque, np.ones((BACK_INSET, BACK_INSET), np.uint8)) > 0
     stride = 2 if _is_small(matte) else BACK_STRIDE
     across, upward = surface_steps(points, solid, stride)
-    chosen = np.flatnonzero(solid & _lattice(stride))
+    chosen = np.flatnonzero(solid & lattice(solid.shape, stride))
     canonical = face.to_head.invert_map(pick(points, chosen))
     count = len(canonical)
     return Layer(
@@ -156,12 +156,6 @@ def build_back(
 def _is_small(matte: Matte) -> bool:
     """Whether the person covers so little of the canvas that what is hidden gets more Gaussians than usual."""
     return int((matte.alpha > FAINT).sum()) < SMALL_PERSON
-
-
-def _lattice(stride: int) -> NDArray[np.bool_]:
-    chosen = np.zeros((CANVAS_SIZE, CANVAS_SIZE), bool)
-    chosen[::stride, ::stride] = True
-    return chosen
 
 
 def _behind_head(
