@@ -36,6 +36,7 @@ from avatar_core.lift.relief import Refiner
 from avatar_core.models.animator import Animator, animation_report
 from avatar_core.models.descriptor_cpu import CpuDescriber
 from avatar_core.models.encoder import LearnedEncoder
+from avatar_core.models.hidden_teeth import settle_hidden_teeth
 from avatar_core.models.motion_encoder import ActivationSolver
 from avatar_core.models.networks import MotionNetworks
 from avatar_core.models.retarget import Retargeter
@@ -329,6 +330,9 @@ class AvatarEngine:
             canonical = lifted.landmarks @ to_canonical[:3, :3].T + to_canonical[:3, 3]
             neutral = self._neutral.neutral(canonical)
             retargeter = Retargeter(self.solver, self.face_model.mean, neutral, canonical)
+            settle_hidden_teeth(
+                drafted, self.networks, retargeter.at_rest, retargeter.source_activations, neutral, self.face_model.mean
+            )
             f, m = describing.result()
         avatar = Avatar(
             rest=torch.from_numpy(lifted.rest),

@@ -21,6 +21,7 @@ from avatar_core.lift import lift
 from avatar_core.tracking.face_model import image_to_axes_up
 from avatar_core.tracking.landmarker import Landmarker
 from avatar_core.tracking.measures import brow_raise, mean_eye_opening, mouth_opening, mouth_width
+from avatar_core.tracking.neutral_stream import POSE_FRAMES
 from avatar_core.tracking.photo_face import PhotoFaceFinder
 from avatar_core.tracking.topology import MESH_COUNT
 
@@ -77,6 +78,8 @@ def self_reenact(engine: AvatarEngine, path: Path, limit: int = 150, columns: in
     avatar = engine.encode(frames[0])
     to_crop = _pixel_transform(engine, frames[0])
     engine.track.reset()
+    for _ in range(POSE_FRAMES):  # the avatar is the first frame: its pose is the rest pose
+        engine.track(frames[0])
     driver_faces, shown_faces, shown_pictures, wanted_pictures, boxes, kept = [], [], [], [], [], []
     with Landmarker(video=True) as detector:
         for index, frame in enumerate(frames):

@@ -21,6 +21,7 @@ FOLLOWS_UPPER, FOLLOWS_LOWER = 0.0, 0.5  # share of the lips' motion at the sock
 SHADE = 0.6  # of the lips' colour, just inside
 ROOM, ROOM_FROM = 0.25, 0.25
 """Inter-ocular distances that it keeps behind what the photo shows between the lips, and from what share of the way."""
+UNDER_LIP = 0.02  # inter-ocular distances outwards and backwards from the lips' edge at which it begins
 EDGE_POINTS = len(INNER_LIPS) // 2 + 1
 
 
@@ -58,6 +59,9 @@ def _strip(
 ) -> Layer:  # fmt: skip
     """One lip's lining, a ruled sheet from the lip's edge ``ring`` to the rim's points ``end``."""
     edge = face.canonical[ring]
+    outward = edge - face.canonical[list(INNER_LIPS)].mean(0)
+    outward[:, 2] = 0
+    edge = edge + UNDER_LIP * (outward / np.linalg.norm(outward, axis=1, keepdims=True) - np.array([0, 0, 1]))
     length = np.concatenate([[0.0], np.cumsum(np.linalg.norm(np.diff(edge, axis=0), axis=1))])
     columns = max(int(length[-1] * face.eye_distance / STEP), 2)
     even = np.linspace(0, length[-1], columns)

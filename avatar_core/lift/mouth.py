@@ -2,27 +2,46 @@
 
 In: canvas colours and `FacePlacement`. Out: one `Layer`.
 
-The shapes are given as parametric sheets on the mean face, where the motion networks expect them (teeth in arches
-behind the lips, upper edges at the lip line), and moved to the photo's own mouth: the upper half with the skull, the
-lower half with the jaw.
+The sheets of `mouth_sheets` are moved to the photo's own mouth, the upper half with the skull, the lower half with the
+jaw, and so far up or down that teeth end where the photo shows it.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from avatar_core.avatar import PART_NAMES
 from avatar_core.lift.canvas import UNITS_PER_PIXEL, project, unproject
-from avatar_core.lift.fill import push_pull
 from avatar_core.lift.layer import Layer, join, surface_steps
 from avatar_core.lift.lining import EDGE_POINTS, lip_lining
+from avatar_core.lift.mouth_sheets import (
+    ARCH_FRONT_LOWER,
+    ARCH_FRONT_UPPER,
+    ENAMEL,
+    LOWER_EDGE,
+    SHEET_STEP,
+    SOCKET_CENTRE,
+    SOCKET_COLOUR,
+    SOCKET_DEPTH,
+    SOCKET_FRONT,
+    SOCKET_RADII,
+    TONGUE_COLOUR,
+    UPPER_EDGE,
+    Sheet,
+    arch,
+    gums,
+    socket,
+    socket_depth,
+    teeth,
+    tongue,
+)
 from avatar_core.lift.pose import FacePlacement
 from avatar_core.lift.shield import behind_cheeks
-from avatar_core.tracking.topology import CHIN, INNER_LIPS, LOWER_LIP_INNER, UPPER_LIP_INNER
+from avatar_core.lift.shown_mouth import LipFrame, ShownMouth, look_between_lips
+from avatar_core.tracking.topology import CHIN, LOWER_LIP_INNER, UPPER_LIP_INNER
 
 UPPER_GUMS, LOWER_GUMS, TONGUE, SOCKET, UPPER_TEETH, LOWER_TEETH = (
     PART_NAMES.index(name)
@@ -30,69 +49,66 @@ UPPER_GUMS, LOWER_GUMS, TONGUE, SOCKET, UPPER_TEETH, LOWER_TEETH = (
 )
 
 LIP_LINE = -0.70  # canonical y where the lips meet on the mean face
-ARCH_FRONT_UPPER, ARCH_FRONT_LOWER = 0.246, 0.222  # canonical z of the front teeth
 FIXED = (UPPER_GUMS, UPPER_TEETH)  # to the skull: no expression moves them
-UPPER_EDGE, LOWER_EDGE = -0.740, -0.722  # canonical y of the biting edges
-GUM_TOP, GUM_BOTTOM = -0.46, -0.93
-TOOTH_BORDERS = np.array([0.0, 0.090, 0.160, 0.240, 0.315, 0.385])
-"""Arc length from the midline to the borders between teeth: incisors, canine, premolars (8.5, 6.5, 7.5, 7, 7 mm)."""
-CROWN_HEIGHTS = np.array([0.112, 0.100, 0.108, 0.094, 0.088])
-EDGE_RISES = np.array([0.0, 0.008, 0.002, 0.012, 0.018])
-LOWER_TOOTH_SCALE, LOWER_TEETH_SHADE = 0.82, 0.93
-ENAMEL, GUM_COLOUR, TONGUE_COLOUR, SOCKET_COLOUR = (
-    np.array(rgb) for rgb in ((0.90, 0.84, 0.75), (0.60, 0.32, 0.31), (0.62, 0.33, 0.32), (0.25, 0.10, 0.095))
-)
-REFERENCE_SKIN = np.array([0.93, 0.76, 0.67])  # lit skin under neutral light, to which the colours above belong
-
-SOCKET_CENTRE, SOCKET_RADII = (0.0, -0.69), (0.54, 0.28)
-SOCKET_FRONT, SOCKET_DEPTH = 0.10, 0.60
+REFERENCE_SKIN = np.array([0.93, 0.76, 0.67])  # lit skin under neutral light, to which the sheets' colours belong
 BEHIND_LIPS = 0.3  # canonical |x|, a little more than the mouth's
-SOCKET_RIM = 0.3  # of the bowl's depth: the rest would come out through an opening cheek
 LINING_END, LINING_WIDTH = 0.6, 0.85
 """Where the lips' lining ends, in shares of the bowl's depth and width: past its rim, which moves otherwise, and within
 the cheeks."""
 LIP_CLEARANCE = 0.03  # inter-ocular distances between the lips' inside and the teeth
-SHEET_STEP = 0.8  # pixels between samples
-SMILE_GAP = 0.18  # inter-ocular distances of lip gap up to which visible teeth are nearly all upper ones
-DEPTH_OF_SHADOW = 0.14  # inter-ocular distances that tongue and shadows lie behind the teeth
-MOST_SATURATED_TOOTH, FAINTEST_TOOTH, FEWEST_TOOTH_PIXELS = 0.42, 0.75, 40
-"""Colours between the lips that are teeth: how saturated at most, how bright beside lit enamel at least."""
+HIDDEN_EDGE, MOST_SHIFT = 0.005, 0.12
+"""Canonical units that teeth which the photo does not show keep behind the lip, and how far teeth are moved at most."""
+SOCKET_TOP, SOCKET_BOTTOM, SOCKET_STEP = -0.42, -0.96, 1.6
+"""Canonical heights between which the socket lies; its samples' distances in `SHEET_STEP`."""
+DEPTH_OF_CURTAIN = 0.14  # inter-ocular distances behind the teeth
+SOCKET_SEAM = 0.1  # canonical units above and below which the socket goes with the skull and with the jaw
+STRETCHED, WIDEST_STRETCH = 0.25, 3.5
+"""Canonical units above and below which it stretches, and how far at most: its samples have to reach as far."""
+CURTAIN_STRETCH = 1.8  # of the curtain's samples, which the photo's own view shows and the socket backs
+DARKEST, SHADED = 0.7, 0.6  # shadow beside the socket's colour, the tongue in it beside its own
+ARCH_ROUNDS, WIDEST_ARCH = 4, 0.28  # of meeting an arch along a ray; canonical |x| that arches bend up to
 FRONT_SHADE = 0.9  # of the front teeth's middle
-SMOOTH_SHADOW = 5  # pixels over which single ones lie as deep as their neighbours
-CLENCHED_BORDER = 0.9  # share of the gap, from the upper lip, that they then fill
 JAW_POINTS = (CHIN, 175, 199, 200)
 LOWER_LIP_POINTS = (14, 15, 16, 17)
 
 
 @dataclass(frozen=True)
 class _Offsets:
-    """Canonical translations (3,) from the mean face to the photo: of the skull's half, of the jaw's half."""
+    """Canonical translations (3,) from the mean face to the photo: of the skull's half, of the jaw's half; and how much
+    farther up the rows of teeth stand."""
 
     upper: NDArray[np.float64]
     lower: NDArray[np.float64]
+    upper_teeth: float = 0.0
+    lower_teeth: float = 0.0
 
 
 def build_mouth(
     picture: NDArray[np.float32], skin_height: NDArray[np.float32], face: FacePlacement, mean: NDArray[np.floating]
 ) -> Layer:
     """Everything behind the lips; ``picture`` (S, S, 3) in [0, 1], ``skin_height`` (S, S), ``mean`` (478, 3)."""
-    offsets = _offsets(face, np.asarray(mean))
     light = _light(picture, face)
-    enamel = _photographed_enamel(picture, face, ENAMEL * light)
-    of_teeth = light if enamel is None else enamel / (ENAMEL * FRONT_SHADE)
-    sheets = [
-        _sheet(face, offsets, of_teeth if part in (UPPER_TEETH, LOWER_TEETH) else light, part, *shape)
-        for part, shape in (
-            (SOCKET, _socket()), (UPPER_GUMS, _gums(upper=True)), (LOWER_GUMS, _gums(upper=False)),
-            (TONGUE, _tongue()), (UPPER_TEETH, _teeth(upper=True)), (LOWER_TEETH, _teeth(upper=False)),
-        )
-    ]  # fmt: skip
+    shown = look_between_lips(
+        picture, face, ENAMEL * light, DARKEST * SOCKET_COLOUR * light, SHADED * TONGUE_COLOUR * light
+    )
+    offsets = _teeth_in_place(_offsets(face, np.asarray(mean)), face, shown)
+    of_teeth = light if shown is None or shown.enamel is None else shown.enamel / (ENAMEL * FRONT_SHADE)
+    made = join(
+        [
+            _placed(face, offsets, sheet, part, light if part in (UPPER_GUMS, LOWER_GUMS, TONGUE) else of_teeth)
+            for part, sheet in (
+                (UPPER_GUMS, gums(upper=True)), (LOWER_GUMS, gums(upper=False)), (TONGUE, tongue()),
+                (UPPER_TEETH, teeth(upper=True)), (LOWER_TEETH, teeth(upper=False)),
+            )
+        ]
+    )  # fmt: skip
     lining = lip_lining(picture, face, mean, _socket_rim(offsets), SOCKET_COLOUR * light)
-    made, lining = (_concealed(layer, skin_height, face) for layer in (join(sheets), lining))
-    if not face.mouth.any():
-        return join([made, lining])
-    hidden = _hide(made, face, teeth_seen=enamel is not None)
-    return join([hidden, _photographed(picture, skin_height, face, offsets), lining])
+    inside = [_concealed(layer, skin_height, face) for layer in (_socket(face, offsets, light, shown), made, lining)]
+    if shown is None:
+        return join(inside)
+    hidden, lining = _hide(inside[1], face, shown), inside[2]
+    curtain = _curtain(skin_height, face, offsets, shown)
+    return join([inside[0], hidden, _shown_teeth(skin_height, face, offsets, shown), lining, curtain])
 
 
 def _concealed(layer: Layer, skin_height: NDArray[np.float32], face: FacePlacement) -> Layer:
@@ -113,6 +129,22 @@ def _offsets(face: FacePlacement, mean: NDArray[np.floating]) -> _Offsets:
     return _Offsets(upper, upper + jaw)
 
 
+def _teeth_in_place(offsets: _Offsets, face: FacePlacement, shown: ShownMouth | None) -> _Offsets:
+    """The rows of teeth where the photo has them: at their biting edges, or out of its sight."""
+    if shown is None:
+        return offsets
+    above, below = (float(face.canonical[index, 1]) for index in (UPPER_LIP_INNER, LOWER_LIP_INNER))
+    upper, lower = UPPER_EDGE + offsets.upper[1], LOWER_EDGE + offsets.lower[1]
+    raised = max(above + HIDDEN_EDGE - upper, 0.0) if not shown.upper.any() else 0.0
+    if shown.upper_end is not None:
+        raised = above + shown.upper_end * (below - above) - upper
+    lowered = min(below - HIDDEN_EDGE - lower, 0.0)
+    if shown.lower_start is not None:
+        lowered = above + shown.lower_start * (below - above) - lower
+    upper_teeth, lower_teeth = np.clip([raised, lowered], -MOST_SHIFT, MOST_SHIFT)
+    return _Offsets(offsets.upper, offsets.lower, float(upper_teeth), float(lower_teeth))
+
+
 def _light(picture: NDArray[np.float32], face: FacePlacement) -> NDArray[np.float64]:
     """Factor (3,) that brings colours under neutral light to the photo's light."""
     skin = picture[face.mesh.inside]
@@ -126,102 +158,6 @@ def _light(picture: NDArray[np.float32], face: FacePlacement) -> NDArray[np.floa
     return exposure * np.clip(tint / tint.max(), 0.6, 1.0) ** 0.6
 
 
-def _photographed_enamel(
-    picture: NDArray[np.float32], face: FacePlacement, expected: NDArray[np.float64]
-) -> NDArray[np.floating] | None:
-    """Colour (3,) of the teeth that the photo shows, None where it shows none; ``expected`` (3,) in its light."""
-    colour = picture[face.mouth]
-    if not len(colour):
-        return None
-    brightness, high = colour.mean(-1), colour.max(-1)
-    saturation = (high - colour.min(-1)) / np.maximum(high, 1e-3)
-    bright = (brightness > np.percentile(brightness, 60)) & (saturation < MOST_SATURATED_TOOTH)
-    if bright.sum() < FEWEST_TOOTH_PIXELS or brightness[bright].mean() < FAINTEST_TOOTH * expected.mean():
-        return None
-    return np.median(colour[bright], axis=0)
-
-
-Sheet = tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.bool_], float]
-"""u (H, W, 3), colour (H, W, 3), kept (H, W), share of the jaw's motion."""
-
-
-def _arch(x: NDArray[np.floating], front: float) -> NDArray[np.float64]:
-    """Canonical z of a dental arch."""
-    return front - 2.2 * x**2 - 16.0 * x**4
-
-
-def _arch_grid(front: float, half_width: float, low: float, high: float) -> tuple[NDArray[np.float64], ...]:
-    """Grid on the arch with rows from ``high`` to ``low``: arc length from the midline, u (H, W, 3)."""
-    step = SHEET_STEP / 100.0
-    x = np.arange(-half_width, half_width + step, step)
-    z = _arch(x, front)
-    length = np.concatenate([[0.0], np.cumsum(np.hypot(np.diff(x), np.diff(z)))])
-    length -= np.interp(0.0, x, length)
-    even = np.arange(length[0], length[-1], step)
-    x = np.interp(even, length, x)
-    y = np.arange(high, low, -step)
-    grid_x, grid_y = np.meshgrid(x, y)
-    return np.abs(np.broadcast_to(even, grid_x.shape)), np.stack([grid_x, grid_y, _arch(grid_x, front)], -1)
-
-
-def _teeth(*, upper: bool) -> Sheet:
-    """Crowns, each with rounded corners and darker borders."""
-    if upper:
-        arc, u = _arch_grid(ARCH_FRONT_UPPER, 0.27, UPPER_EDGE - 0.01, -0.55)
-        from_edge, size = u[..., 1] - UPPER_EDGE, 1.0
-    else:
-        arc, u = _arch_grid(ARCH_FRONT_LOWER, 0.25, -0.84, LOWER_EDGE + 0.01)
-        from_edge, size = LOWER_EDGE - u[..., 1], LOWER_TOOTH_SCALE
-    arc = arc / size
-    tooth = np.clip(np.searchsorted(TOOTH_BORDERS, arc, side="right") - 1, 0, len(CROWN_HEIGHTS) - 1)
-    start, end = TOOTH_BORDERS[tooth], TOOTH_BORDERS[tooth + 1]
-    across = 2 * np.abs((arc - start) / (end - start) - 0.5)
-    from_edge = from_edge - 0.010 * across**4 - EDGE_RISES[tooth]
-    height = CROWN_HEIGHTS[tooth] * (1.0 if upper else 0.85) - 0.03 * across**2
-    kept = (from_edge > 0) & (from_edge < height) & (arc < TOOTH_BORDERS[-1])
-    border = 1 - 0.22 * across**8
-    inward = 1 - 0.78 * np.clip(arc / 0.42, 0, 1) ** 2
-    vertical = 1.0 - 0.22 * np.clip(from_edge / height, 0, 1)
-    shade = np.clip(border * inward * vertical, 0, 1) * (1.0 if upper else LOWER_TEETH_SHADE)
-    colour = ENAMEL ** (1 + 0.6 * (1 - shade[..., None])) * shade[..., None]
-    return u, colour, kept, 0.0 if upper else 1.0
-
-
-def _gums(*, upper: bool) -> Sheet:
-    """Gums just behind the crowns, as far as the lips can bare them."""
-    if upper:
-        arc, u = _arch_grid(ARCH_FRONT_UPPER - 0.012, 0.28, -0.66, GUM_TOP)
-    else:
-        arc, u = _arch_grid(ARCH_FRONT_LOWER - 0.012, 0.26, GUM_BOTTOM, -0.75)
-    shade = 0.85 * (1 - 0.7 * np.clip(arc / 0.42, 0, 1) ** 2)
-    return u, GUM_COLOUR * shade[..., None], np.ones(arc.shape, bool), 0.0 if upper else 1.0
-
-
-def _tongue() -> Sheet:
-    """The tongue's upper side from the tip backwards, and its rounded front."""
-    step = 1.2 * SHEET_STEP / 100.0
-    along, side = np.meshgrid(np.arange(0, 1, step / 0.75), np.arange(-1, 1, step / 0.2), indexing="ij")
-    along = along[::-1]
-    half_width = 0.20 * np.sqrt(np.clip(along / 0.45, 0, 1)) + 0.005
-    z = 0.10 - 0.62 * along
-    y = -0.76 + 0.10 * np.sin(np.clip(along / 0.75, 0, 1) * np.pi / 2) - 0.07 * side**2 + 0.012 * np.abs(side) ** 0.5
-    u = np.stack([side * half_width, y, z], -1)
-    shade = (1 - 0.35 * side**2) * (1 - 0.65 * np.clip(along, 0, 1))
-    return u, TONGUE_COLOUR * shade[..., None], np.ones(shade.shape, bool), 1.0
-
-
-def _socket() -> Sheet:
-    """A dark bowl that closes the mouth at the back and the sides."""
-    step = 1.6 * SHEET_STEP / 100.0
-    x, y = np.meshgrid(np.arange(-0.53, 0.53, step), np.arange(-0.42, -0.96, -step))
-    (middle_x, middle_y), (half_width, half_height) = SOCKET_CENTRE, SOCKET_RADII
-    bowl = np.sqrt(np.clip(1 - ((x - middle_x) / half_width) ** 2, 0, 1))
-    bowl *= np.sqrt(np.clip(1 - ((y - middle_y) / half_height) ** 2, 0, 1))
-    u = np.stack([x, y, SOCKET_FRONT - SOCKET_DEPTH * bowl], -1)
-    shade = 1.0 - 0.65 * bowl
-    return u, SOCKET_COLOUR * shade[..., None], bowl > SOCKET_RIM, 0.5
-
-
 def _socket_rim(offsets: _Offsets) -> NDArray[np.float64]:
     """(2, `EDGE_POINTS`, 3) where the lining ends, round the bowl: above and below, each from the right to the left."""
     angle = np.linspace(np.pi, 0, EDGE_POINTS)
@@ -232,31 +168,90 @@ def _socket_rim(offsets: _Offsets) -> NDArray[np.float64]:
     return u + _socket_offset(u, offsets)
 
 
+def _share_below(height: NDArray[np.floating]) -> NDArray[np.float64]:
+    """How far the socket goes with the jaw at canonical heights."""
+    return np.clip((LIP_LINE + SOCKET_SEAM - height) / (2 * SOCKET_SEAM), 0, 1)
+
+
 def _socket_offset(u: NDArray[np.floating], offsets: _Offsets) -> NDArray[np.float64]:
     """Translations (..., 3) of the socket's points: above with the skull, below with the jaw."""
-    share = np.clip((LIP_LINE + 0.1 - u[..., 1:2]) / 0.2, 0, 1)
+    share = _share_below(u[..., 1:2])
     return offsets.upper * (1 - share) + offsets.lower * share
 
 
-def _sheet(
-    face: FacePlacement, offsets: _Offsets, light: NDArray[np.float64], part: int, u: NDArray[np.float64],
-    colour: NDArray[np.float64], kept: NDArray[np.bool_], jaw_share: float,
-) -> Layer:  # fmt: skip
+def _socket(face: FacePlacement, offsets: _Offsets, light: NDArray[np.float64], shown: ShownMouth | None) -> Layer:
+    """The bowl, near what the photo shows in its colours."""
+    step = SOCKET_STEP * SHEET_STEP
+    rows = np.arange(SOCKET_TOP, SOCKET_BOTTOM, -step)
+    layer = _placed(face, offsets, socket(rows, step), SOCKET, light)
+    between = np.abs(layer.u[:, 1] - LIP_LINE) < STRETCHED
+    layer.upward[between] *= np.float32(max(WIDEST_STRETCH / _stretch(offsets), 1.0))
+    if shown is not None:
+        places = project(layer.position)
+        layer.colour += shown.at(places, shown.share)[:, None] * (shown.at(places, shown.behind) - layer.colour)
+    return layer
+
+
+def _stretch(offsets: _Offsets) -> float:
+    """How far the photo's open mouth stretches what lies between skull and jaw."""
+    return 1 + _drop(offsets) / (2 * SOCKET_SEAM)
+
+
+def _drop(offsets: _Offsets) -> float:
+    return max(float(offsets.upper[1] - offsets.lower[1]), 0.0)
+
+
+def _curtain(skin_height: NDArray[np.float32], face: FacePlacement, offsets: _Offsets, shown: ShownMouth) -> Layer:
+    """What the photo shows behind the teeth, one sheet across the mouth and under the lips that stretches with the
+    jaws like the socket."""
+    chosen = shown.share > 0
+    y, x = np.nonzero(chosen)
+    surface = np.zeros((*chosen.shape, 3), np.float32)
+    placed, surface[y, x] = _onto_arch(
+        x + shown.left, y + shown.top, np.broadcast_to(offsets.upper, (len(x), 3)),
+        np.full(len(x), ARCH_FRONT_UPPER - DEPTH_OF_CURTAIN), skin_height, LIP_CLEARANCE, face,
+    )  # fmt: skip
+    heights = np.linspace(2.0, -3.0, 1000)
+    u = placed.copy()
+    u[:, 1] = np.interp(-placed[:, 1], _drop(offsets) * _share_below(heights) - heights, heights)
+    u[:, 2] = socket_depth(u[:, 0], u[:, 1])
+    across, upward = surface_steps(surface, chosen)
+    in_sight = shown.opening[y, x]
+    layer = Layer(
+        position=surface[y, x],
+        across=across[y, x],
+        upward=upward[y, x] * np.float32(max(CURTAIN_STRETCH / _stretch(offsets), 1.0)),
+        colour=shown.behind[y, x],
+        coverage=np.ones(len(x), np.float32),
+        u=u.astype(np.float32),
+        part=np.full(len(x), SOCKET, np.uint8),
+        neck_weight=np.ones(len(x), np.float32),
+        expression_weight=np.ones(len(x), np.float32),
+        seen=in_sight & ~(shown.upper | shown.lower)[y, x],
+    )
+    return layer.take(in_sight | behind_cheeks(layer.position, skin_height, face))
+
+
+def _placed(face: FacePlacement, offsets: _Offsets, sheet: Sheet, part: int, light: NDArray[np.floating]) -> Layer:
+    """A sheet at the photo's own mouth."""
     if part == SOCKET:
-        offset = _socket_offset(u, offsets)
+        offset = _socket_offset(sheet.u, offsets)
     else:
-        offset = offsets.upper * (1 - jaw_share) + offsets.lower * jaw_share
-    position = face.to_head.apply(u + offset).astype(np.float32)
+        offset = offsets.upper if part in FIXED else offsets.lower
+        raised = {UPPER_TEETH: offsets.upper_teeth, LOWER_TEETH: offsets.lower_teeth}
+        offset = offset + np.array([0.0, raised.get(part, 0.0), 0.0])
+    position = face.to_head.apply(sheet.u + offset).astype(np.float32)
     across = np.gradient(position, axis=1)
     upward = -np.gradient(position, axis=0)
+    kept = sheet.kept
     count = int(kept.sum())
     return Layer(
         position=position[kept],
         across=across[kept],
         upward=upward[kept],
-        colour=np.clip(colour[kept] * light, 0, 1).astype(np.float32),
+        colour=np.clip(sheet.colour[kept] * light, 0, 1).astype(np.float32),
         coverage=np.ones(count, np.float32),
-        u=u[kept].astype(np.float32),
+        u=sheet.u[kept].astype(np.float32),
         part=np.full(count, part, np.uint8),
         neck_weight=np.ones(count, np.float32),
         expression_weight=np.full(count, part not in FIXED, np.float32),
@@ -264,81 +259,60 @@ def _sheet(
     )
 
 
-def _hide(sheet: Layer, face: FacePlacement, *, teeth_seen: bool) -> Layer:
-    """Without what would show through the open mouth: there the photo itself knows better (the socket stays). Where it
-    shows the teeth, they end as it shows them."""
-    placed = project(sheet.position)
-    cells = np.clip(placed[:, :2].astype(int), 0, len(face.mouth) - 1)
-    gone = face.mouth[cells[:, 1], cells[:, 0]] & (sheet.part != SOCKET)
-    if teeth_seen:
-        gone |= (sheet.part == UPPER_TEETH) & (_share_down(face, placed[:, 0], placed[:, 1]) >= 1)
-    return sheet.take(~gone)
+def _hide(sheets: Layer, face: FacePlacement, shown: ShownMouth) -> Layer:
+    """Without what would show through the open mouth: there the photo itself knows better. Where it shows the teeth,
+    they end as it shows them. The tongue is the curtain's."""
+    places = project(sheets.position)
+    gone = np.asarray(shown.at(places, shown.opening), np.bool_) | (sheets.part == TONGUE)
+    if shown.upper.any():
+        _, down = LipFrame(face).locate(places[:, 0], places[:, 1])
+        gone |= (sheets.part == UPPER_TEETH) & (down >= 1)
+    return sheets.take(~gone)
 
 
-def _photographed(
-    picture: NDArray[np.float32], skin_height: NDArray[np.float32], face: FacePlacement, offsets: _Offsets
-) -> Layer:
-    """The photo's own pixels between the lips, and a little further under them."""
-    disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (7, 7))
-    wide = cv2.dilate(face.mouth.astype(np.uint8), disc) > 0
-    rows, columns = (slice(int(v.min()) - 2, int(v.max()) + 3) for v in np.nonzero(wide))
-    mouth, wide = face.mouth[rows, columns], wide[rows, columns]
-    certain = cv2.erode(mouth.astype(np.uint8), np.ones((2, 2), np.uint8)) > 0
-    patch = push_pull(picture[rows, columns], certain.astype(np.float32))
-    patch = np.where(mouth[..., None], picture[rows, columns], patch)
-    y, x = np.nonzero(wide)
-    centre_x, centre_y = x + columns.start + 0.5, y + rows.start + 0.5
-    down = _share_down(face, centre_x, centre_y)
-    part, lowered, dark = _recognise(patch[y, x], down, face)
-    shadow = np.zeros(wide.shape, np.uint8)
-    shadow[y, x] = dark & ~lowered  # what the jaw lowers would float in the opening mouth
-    deep = cv2.medianBlur(shadow, SMOOTH_SHADOW)[y, x] > 0
-
-    flat = unproject(centre_x, centre_y, np.full(len(x), face.head[UPPER_LIP_INNER, 2] / UNITS_PER_PIXEL))
-    seen = face.to_head.invert(flat)
-    offset = np.where(lowered[:, None], offsets.lower, offsets.upper)
-    u = seen - offset
-    front = np.where(lowered, ARCH_FRONT_LOWER, ARCH_FRONT_UPPER)
-    u[:, 2] = _arch(np.clip(u[:, 0], -0.28, 0.28), 0.0) + front - np.where(deep, DEPTH_OF_SHADOW, 0.0)
-    height = face.height_of(u + offset)
-    height = np.minimum(height, skin_height[rows, columns][y, x] - 0.5 * LIP_CLEARANCE * face.eye_distance)
-    surface = np.zeros((*wide.shape, 3), np.float32)
-    surface[y, x] = unproject(centre_x, centre_y, height)
-    across, upward = surface_steps(surface, wide)
+def _shown_teeth(skin_height: NDArray[np.float32], face: FacePlacement, offsets: _Offsets, shown: ShownMouth) -> Layer:
+    """The photo's own teeth, and a little further under the lips: on the arch, each row bound to its jaw."""
+    chosen = shown.upper | shown.lower
+    y, x = np.nonzero(chosen)
+    lowered = shown.lower[y, x]
+    surface = np.zeros((*chosen.shape, 3), np.float32)
+    u, surface[y, x] = _onto_arch(
+        x + shown.left, y + shown.top, np.where(lowered[:, None], offsets.lower, offsets.upper),
+        np.where(lowered, ARCH_FRONT_LOWER, ARCH_FRONT_UPPER), skin_height, 0.5 * LIP_CLEARANCE, face,
+    )  # fmt: skip
+    across, upward = surface_steps(surface, chosen)
+    part = np.where(lowered, LOWER_TEETH, UPPER_TEETH).astype(np.uint8)
     return Layer(
         position=surface[y, x],
         across=across[y, x],
         upward=upward[y, x],
-        colour=patch[y, x],
+        colour=shown.teeth[y, x],
         coverage=np.ones(len(x), np.float32),
         u=u.astype(np.float32),
         part=part,
         neck_weight=np.ones(len(x), np.float32),
         expression_weight=(~np.isin(part, FIXED)).astype(np.float32),
-        seen=mouth[y, x],
+        seen=shown.opening[y, x],
     )
 
 
-def _share_down(face: FacePlacement, x: NDArray[np.floating], y: NDArray[np.floating]) -> NDArray[np.float64]:
-    """0 at the upper lip, 1 at the lower lip."""
-    upper = face.landmarks[list(INNER_LIPS[:11]), :2]
-    lower = face.landmarks[[INNER_LIPS[0], *INNER_LIPS[:9:-1]], :2]
-    top, bottom = np.interp(x, upper[:, 0], upper[:, 1]), np.interp(x, lower[:, 0], lower[:, 1])
-    return np.clip((y - top) / np.maximum(bottom - top, 1.0), 0, 1)
+def _onto_arch(
+    column: NDArray[np.integer], row: NDArray[np.integer], offset: NDArray[np.floating], front: NDArray[np.floating],
+    skin_height: NDArray[np.float32], clearance: float, face: FacePlacement,
+) -> tuple[NDArray[np.float64], NDArray[np.float32]]:  # fmt: skip
+    """What the canvas's pixels ``column``, ``row`` (N,) show on dental arches: coordinates u (N, 3) and head space.
 
-
-def _recognise(
-    colour: NDArray[np.float32], down: NDArray[np.floating], face: FacePlacement
-) -> tuple[NDArray[np.uint8], NDArray[np.bool_], NDArray[np.bool_]]:
-    """Pixels between the lips (N,): part labels, whether they move with the jaw, whether they are no teeth.
-
-    All are bound rigidly to one of the jaws, tongue and shadows too: what stretches between the jaws would smear.
+    Args:
+        offset: (N, 3) from u to the photo's canonical space; front: (N,) canonical z of the arches' middle.
+        clearance: inter-ocular distances that they keep behind the skin.
     """
-    brightness, high = colour.mean(-1), colour.max(-1)
-    saturation = (high - colour.min(-1)) / np.maximum(high, 1e-3)
-    reference = np.percentile(brightness, 92)
-    gap = np.linalg.norm(face.canonical[UPPER_LIP_INNER] - face.canonical[LOWER_LIP_INNER])
-    lowered = down > (CLENCHED_BORDER if gap < SMILE_GAP else 0.5)
-    part = np.where(lowered, LOWER_TEETH, UPPER_TEETH)
-    deep = (brightness < 0.55 * reference) | (saturation > MOST_SATURATED_TOOTH)
-    return part.astype(np.uint8), lowered, deep
+    x, y = column + 0.5, row + 0.5
+    height = np.full(len(x), face.head[UPPER_LIP_INNER, 2] / UNITS_PER_PIXEL)
+    towards = float(face.to_head.rotation[2, 2])
+    for _ in range(ARCH_ROUNDS):
+        u = face.to_head.invert(unproject(x, y, height)) - offset
+        wanted = arch(np.clip(u[:, 0], -WIDEST_ARCH, WIDEST_ARCH), 0.0) + front
+        height = height + (wanted - u[:, 2]) * face.eye_distance * towards
+    u[:, 2] = wanted
+    height = np.minimum(height, skin_height[row, column] - clearance * face.eye_distance)
+    return u, unproject(x, y, height).astype(np.float32)

@@ -110,7 +110,7 @@ class Retargeter:
         follow[list(UPPER_INNER_LIP)] = 0.0
         follow[lower] = 1.0
         self._follow_lower_lip = follow
-        self._at_rest, self._lips_apart = self._solve_rest(lips_shut=True), self._solve_rest(lips_shut=False)
+        self.at_rest, self._lips_apart = self._solve_rest(lips_shut=True), self._solve_rest(lips_shut=False)
 
     def activations(self, motion: Motion | None) -> NDArray[np.float32]:
         """Activations (A,) of ``motion`` on this avatar; None and weight 0 give the photo's own expression."""
@@ -127,7 +127,7 @@ class Retargeter:
             full = -lid.opening / lid.blink_effect  # a blink of 1 shuts these very lids
             named[lid.blink] *= np.clip(full, 0.5, BLINK_LIMIT)
         parted = min(max(float(named[_JAW_OPEN]), 0.0) / LIPS_PARTED, 1.0)
-        wanted = self._at_rest + np.float32(parted) * (self._lips_apart - self._at_rest)
+        wanted = self.at_rest + np.float32(parted) * (self._lips_apart - self.at_rest)
         wanted[:NAMED_COUNT] += named
         upper = self._solver.upper.copy()
         upper[[lid.blink for lid in self._lids]] = BLINK_LIMIT

@@ -21,7 +21,8 @@ NECK_PIVOT = np.array([0.0, -0.85, -0.85])
 """Where a head turns about its neck, canonical space: below the ears, at the top of the spine."""
 CAMERA_DISTANCE = 8.0
 """Assumed distance to the driver's camera, inter-ocular distances: turns a change of size into a step forward."""
-MAX_TRANSLATION = 0.6  # inter-ocular distances; beyond it the head is held back softly
+FREE_TRANSLATION, MAX_TRANSLATION = 0.4, 0.7
+"""Inter-ocular distances that the head moves freely, and how far at most: between them it is held back softly."""
 LANDMARK_FILTER, POSE_FILTER, GAZE_FILTER = (1.0, 40.0), (1.2, 10.0), (1.5, 6.0)
 """Minimum cutoff (Hz) and beta of the One-Euro filters. Measured on the driver clips: landmark jitter at rest falls
 from .00125 to .00026 inter-ocular distances, lag costs .002, mouth opening keeps a correlation of .994 or more."""
@@ -151,6 +152,7 @@ class Tracker:
         filtered = self._pose_filter(np.concatenate([turned, moved]), interval)
         translation = filtered[3:]
         length = float(np.linalg.norm(translation))
-        if length > 1e-9:
-            translation = translation * (MAX_TRANSLATION * np.tanh(length / MAX_TRANSLATION) / length)
+        if length > FREE_TRANSLATION:
+            slack = MAX_TRANSLATION - FREE_TRANSLATION
+            translation *= (FREE_TRANSLATION + slack * np.tanh((length - FREE_TRANSLATION) / slack)) / length
         return HeadPose(Rotation.from_rotvec(filtered[:3]).as_matrix(), translation)
