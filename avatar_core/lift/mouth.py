@@ -56,6 +56,7 @@ LINING_END, LINING_WIDTH = 0.6, 0.85
 """Where the lips' lining ends, in shares of the bowl's depth and width: past its rim, which moves otherwise, and within
 the cheeks."""
 LIP_CLEARANCE = 0.03  # inter-ocular distances between the lips' inside and the teeth
+TELLING_GAP = (0.05, 0.12)  # canonical units between the lips from which upper teeth would be seen, and surely
 HIDDEN_EDGE, MOST_SHIFT = 0.005, 0.12
 """Canonical units that teeth which the photo does not show keep behind the lip, and how far teeth are moved at most."""
 SOCKET_TOP, SOCKET_BOTTOM, SOCKET_STEP = -0.42, -0.96, 1.6
@@ -136,6 +137,7 @@ def _teeth_in_place(offsets: _Offsets, face: FacePlacement, shown: ShownMouth | 
     above, below = (float(face.canonical[index, 1]) for index in (UPPER_LIP_INNER, LOWER_LIP_INNER))
     upper, lower = UPPER_EDGE + offsets.upper[1], LOWER_EDGE + offsets.lower[1]
     raised = max(above + HIDDEN_EDGE - upper, 0.0) if not shown.upper.any() else 0.0
+    raised *= float(np.interp(above - below, TELLING_GAP, (0, 1)))
     if shown.upper_end is not None:
         raised = above + shown.upper_end * (below - above) - upper
     lowered = min(below - HIDDEN_EDGE - lower, 0.0)

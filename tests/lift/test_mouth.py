@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -14,7 +15,7 @@ from avatar_core.camera import Camera
 from avatar_core.engine import AvatarEngine
 from avatar_core.gaussians import COLOR
 from avatar_core.motion import ACTIVATION_NAMES, HeadPose, Motion
-from avatar_core.tracking.topology import INNER_LIPS
+from avatar_core.tracking.topology import INNER_LIPS, LOWER_LIP_INNER, UPPER_LIP_INNER
 
 WEIGHTS = Path(__file__).parents[2] / "weights"
 SIZE = 512
@@ -61,3 +62,20 @@ def test_made_teeth_have_the_colour_of_those_in_the_photo(smiling):
     photographed = np.percentile(colour[:, part == PART_NAMES.index("upper_teeth")], 80, axis=1)
     made = np.percentile(colour[:, part == PART_NAMES.index("lower_teeth")], 95, axis=1)
     np.testing.assert_allclose(made, photographed, rtol=0.25)
+
+
+def test_a_shut_jaw_has_its_lower_teeth_behind_the_lip(engine, smiling):
+    """The photo's smile hides them, wherever they are: at rest they have to be where a shut jaw has them."""
+    lower_teeth = smiling.part.numpy() == PART_NAMES.index("lower_teeth")
+    assert lower_teeth.sum() > 300
+    still = replace(smiling, rest=smiling.rest.clone())
+    still.rest[COLOR] = 0
+    still.rest[COLOR, lower_teeth] = 1
+    rest = _named(smiling)
+    rest.activations[:] = 0
+    teeth = engine.gaussians(still, rest).planar
+    heights = np.linalg.inv(smiling.canonical_to_head)[1, :3] @ teeth[:3, teeth[COLOR].mean(0) > 0.5].double().numpy()
+    heights = heights + np.linalg.inv(smiling.canonical_to_head)[1, 3]
+    line = smiling.neutral_landmarks[[UPPER_LIP_INNER, LOWER_LIP_INNER], 1].mean()
+    assert heights.max() < line + 0.02
+    assert heights.max() > line - 0.1

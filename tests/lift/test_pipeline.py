@@ -68,7 +68,7 @@ def test_arrays_have_the_documented_shapes(portrait: Portrait) -> None:
 
 @pytest.mark.parametrize(
     "name",
-    ["upper_face", "lower_face", "mouth_socket", "upper_gums", "lower_gums", "tongue", "upper_teeth", "lower_teeth",
+    ["upper_face", "lower_face", "mouth_socket", "upper_gums", "lower_gums", "upper_teeth", "lower_teeth",
      "left_eyeball", "right_eyeball", "hair", "body", "back"],
 )  # fmt: skip
 def test_every_part_is_present(portrait: Portrait, name: str) -> None:
