@@ -25,19 +25,21 @@ from avatar_core.lift.canvas import CROP_SIZE, FOCAL, cut_canvas
 from avatar_core.motion import HeadPose, Motion
 from avatar_core.tracking.align import Similarity
 from avatar_core.tracking.photo_face import PhotoFaceFinder
-from avatar_core.tracking.topology import MESH_COUNT
+from avatar_core.tracking.topology import CHIN, MESH_COUNT
 
 GROUND = 128  # grey level behind both pictures
 
 
 @dataclass(frozen=True)
 class ViewFigures:
-    """One view: its kind, PSNR in dB inside the true matte and inside the head, overlap (IoU) of the silhouettes."""
+    """One view: its kind, PSNR in dB inside the true matte and inside the head, overlap (IoU) of the silhouettes, and
+    the same above the chin: the head's, without clothes."""
 
     kind: str
     psnr: float
     psnr_head: float
     overlap: float
+    overlap_head: float
 
 
 def score_identity(engine: AvatarEngine, folder: Path) -> tuple[list[ViewFigures], list[NDArray[np.uint8]]]:
@@ -60,7 +62,8 @@ def score_identity(engine: AvatarEngine, folder: Path) -> tuple[list[ViewFigures
         motion = _drive(engine, [folder / name for name in view.get("drivers", [])])
         camera = _placed(_camera(view), to_head)
         shown = _draw(engine, avatar, motion, camera, truth.shape[0])
-        figures.append(_compare(view["kind"], shown, truth, head))
+        chin = int(_camera(view).project(landmarks[[CHIN]], truth.shape[1], truth.shape[0])[0, 1])
+        figures.append(_compare(view["kind"], shown, truth, head, chin))
         tiles += [tile(_on_grey(shown), 192, view["kind"]), tile(_on_grey(truth), 192, "true")]
     return figures, tiles
 
@@ -71,7 +74,8 @@ def summary(figures: list[ViewFigures]) -> dict[str, dict[str, float]]:
     for kind in dict.fromkeys(figure.kind for figure in figures):
         own = [figure for figure in figures if figure.kind == kind]
         result[kind] = {
-            name: float(np.mean([getattr(figure, name) for figure in own])) for name in ("psnr", "psnr_head", "overlap")
+            name: float(np.mean([getattr(figure, name) for figure in own]))
+            for name in ("psnr", "psnr_head", "overlap", "overlap_head")
         }
     return result
 
@@ -145,8 +149,20 @@ def _on_grey(rgba: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return np.clip(np.round(rgba[..., :3] + behind), 0, 255).astype(np.uint8)
 
 
-def _compare(kind: str, shown: NDArray[np.uint8], truth: NDArray[np.uint8], head: NDArray[np.bool_]) -> ViewFigures:
+def _compare(
+    kind: str, shown: NDArray[np.uint8], truth: NDArray[np.uint8], head: NDArray[np.bool_], chin: int
+) -> ViewFigures:
+    """``chin``: the row of the true chin."""
     inside, drawn = truth[..., 3] > 127, shown[..., 3] > 127
-    overlap = float((inside & drawn).sum() / max((inside | drawn).sum(), 1))
     ours, theirs = _on_grey(shown), _on_grey(truth)
-    return ViewFigures(kind, psnr(ours, theirs, inside), psnr(ours, theirs, head), overlap)
+    return ViewFigures(
+        kind,
+        psnr(ours, theirs, inside),
+        psnr(ours, theirs, head),
+        _overlap(inside, drawn),
+        _overlap(inside[: max(chin, 1)], drawn[: max(chin, 1)]),
+    )
+
+
+def _overlap(first: NDArray[np.bool_], second: NDArray[np.bool_]) -> float:
+    return float((first & second).sum() / max((first | second).sum(), 1))

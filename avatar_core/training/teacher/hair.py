@@ -2,6 +2,8 @@
 
 The gap between the silhouette of the bare head and the matte is measured along rays from the head's centre in the
 picture; each scalp vertex is pushed radially by the gap of its direction, the back of the head by the gap at the top.
+Where hair hangs down beside the face, the sides and the nape are pushed out from the head's axis as far as it reaches:
+a bare neck would show between the hair and the skull.
 """
 
 from __future__ import annotations
@@ -22,6 +24,16 @@ ANGLES = np.radians(np.arange(0.0, 360.0, 3.0))
 LOWEST = 0.25
 """Sine of the angle below the horizontal where hair is left to the relief of clothes and long hair."""
 THINNEST, THICKEST, MOST_PER_ROUND = -1.2, 8.0, 6.0  # cm
+AXIS = -1.0  # cm in front of the ears' middle (negative: behind), of the upright axis that hanging hair lies round
+HANGING_FROM, HANGING_TO = -11.0, 4.0  # cm: heights between which hair hangs
+LEVELS = np.arange(HANGING_FROM, HANGING_TO + 1, 1.0)
+LEAST_HANGING, MOST_HANGING = 1.2, 5.0  # cm beyond the bare head: at the chin's height, and anywhere
+CHIN_HEIGHTS = (-6.0, -2.0)  # cm: above the shoulders and below the ears, where hanging hair tells itself from clothes
+FRONT_EDGE = (60.0, 95.0)  # degrees from the front between which hanging hair begins
+BEHIND = (100.0, 150.0)  # degrees from the front between which it falls from the dome of the hair instead
+DOME_HEIGHTS = (4.0, 7.0)  # cm
+TAPER = 0.012  # of the dome's reach that it draws in per cm below
+HANGING_SMOOTHING = 25
 CUT_MARGIN = 6.0  # pixels before the photo's edge from which hair counts as cut
 _SMOOTHING = 5
 
@@ -64,7 +76,68 @@ def thicken(
         offset += model.regions.ear_flattening * step(thickness, 0.3, 1.5)[:, None]
         for _ in range(_SMOOTHING):
             offset = offset - 0.5 * (model.laplacian @ offset) * (scalp > 0)[:, None]
-    return offset.astype(np.float32)
+    return (offset + _hanging(model, skin + offset, person, view)).astype(np.float32)
+
+
+def _hanging(
+    model: TeacherModel, skin: NDArray[np.float64], person: NDArray[np.bool_], view: View
+) -> NDArray[np.float64]:
+    """Displacement (11248, 3) of the ``skin`` to where hair hangs beside and behind it; none where it does not."""
+    pixels, depth = view.project(skin)
+    head = draw_depth(pixels, depth, model.skin_triangles, view.height, view.width) < FAR
+    widths = np.stack([_beyond(head, person, view, side) for side in (-1, 1)])  # (2, L) cm, image left and right
+    low, high = CHIN_HEIGHTS
+    told = np.median(widths[:, (low <= LEVELS) & (high >= LEVELS)], axis=1)
+    if not (told > LEAST_HANGING).any():
+        return np.zeros_like(skin)
+    widths[told <= LEAST_HANGING] = 0
+    inner = np.abs(skin[np.abs(skin[:, 1] - np.mean(CHIN_HEIGHTS)) < 1, 0]).max()
+    away = skin[:, [0, 2]] - np.array([0.0, AXIS])
+    radius = np.linalg.norm(away, axis=1)
+    angle = np.degrees(np.arctan2(np.abs(away[:, 0]), away[:, 1]))
+    side = np.where(away[:, 0] < 0, 0, 1)
+    level = np.clip((skin[:, 1] - HANGING_FROM), 0, len(LEVELS) - 1.001)
+    low_index = level.astype(int)
+    part = level - low_index
+    reach = widths[side, low_index] * (1 - part) + widths[side, low_index + 1] * part
+    falling = _dome(skin, radius, angle) * (1 - TAPER * np.clip(DOME_HEIGHTS[0] - skin[:, 1], 0, None))
+    wanted = np.maximum(radius, inner) + reach
+    wanted += step(angle, *BEHIND) * (falling - wanted)
+    ends = step(skin[:, 1], HANGING_FROM - 1.5, HANGING_FROM) * (1 - step(skin[:, 1], HANGING_TO - 3, HANGING_TO))
+    both = (told > LEAST_HANGING).all()
+    share = step(angle, *FRONT_EDGE) * ends * np.where((reach > 0) | (both & (angle > BEHIND[1])), 1.0, 0.0)
+    push = share * np.clip(wanted - radius, 0, MOST_HANGING + inner)
+    move = np.zeros_like(skin)
+    move[:, [0, 2]] = away / np.maximum(radius, 1e-6)[:, None] * push[:, None]
+    for _ in range(HANGING_SMOOTHING):
+        move = move - 0.5 * (model.laplacian @ move) * (share > 0)[:, None]
+    return move
+
+
+def _dome(skin: NDArray[np.float64], radius: NDArray[np.float64], angle: NDArray[np.float64]) -> NDArray[np.float64]:
+    """(11248,) how far the head with its hair reaches from the axis above each vertex, at `DOME_HEIGHTS`."""
+    low, high = DOME_HEIGHTS
+    around = (skin[:, 1] > low) & (skin[:, 1] < high)
+    bins = np.arange(0.0, 181.0, 10.0)
+    reach = [radius[around & (np.abs(angle - middle) < 10)].max(initial=0.0) for middle in bins]
+    return np.interp(angle, bins, reach)
+
+
+def _beyond(head: NDArray[np.bool_], person: NDArray[np.bool_], view: View, side: int) -> NDArray[np.float64]:
+    """(L,) cm by which the person reaches beyond the bare ``head`` at `LEVELS`, on the image's left (-1) or right."""
+    result = np.zeros(len(LEVELS))
+    for index, height in enumerate(LEVELS):
+        column, row = view.project(np.array([[0.0, height, AXIS]]))[0][0].astype(int)
+        if not (0 <= row < view.height and 0 <= column < view.width):
+            continue
+        own, all_of_it = head[row, column::side], person[row, column::side]
+        if not own.any() or not all_of_it[: int(own.sum())].any():
+            continue
+        bare = int(np.flatnonzero(own)[-1]) + 1
+        gone = ~all_of_it[bare:]
+        length = int(np.argmax(gone)) if gone.any() else len(gone)
+        result[index] = length * view.centimetres_per_pixel(np.array([0.0, height, AXIS]))
+    return np.clip(np.minimum(result, np.median(result) + 1.5), 0, MOST_HANGING)
 
 
 def _across_cut(gap: NDArray[np.float64], cut: NDArray[np.bool_]) -> NDArray[np.float64]:
