@@ -15,9 +15,10 @@ from avatar_core.avatar import PART_NAMES
 from avatar_core.lift.canvas import UNITS_PER_PIXEL, unproject
 from avatar_core.lift.layer import Layer
 from avatar_core.lift.maps import lattice, smoothstep
+from avatar_core.lift.mesh import CLOSED_TRIANGLES
 from avatar_core.lift.pose import FacePlacement
 from avatar_core.lift.shield import behind_cheeks
-from avatar_core.models.anatomy import EYEBALL_CENTRES, EYEBALL_RADIUS
+from avatar_core.models.anatomy import EYEBALL_RADIUS, UPPER_FACE
 
 BALL_SHARE = 0.86  # of the radius: beyond it the sphere turns away so steeply that the socket takes over
 SOCKET_SLOPE = 0.4
@@ -81,11 +82,14 @@ def coarser(layer: Layer, chosen: NDArray[np.bool_], shape: tuple[int, ...]) -> 
 
 
 def backing(
-    side: int, outline: NDArray[np.floating], middle: NDArray[np.floating], colour: NDArray[np.float32],
-    skin_height: NDArray[np.float32], face: FacePlacement,
+    outline: NDArray[np.floating], middle: NDArray[np.floating], colour: NDArray[np.float32],
+    skin_height: NDArray[np.float32], face: FacePlacement, mean: NDArray[np.floating],
 ) -> Layer:  # fmt: skip
     """A bowl of one ``colour`` (3,) behind the eyeball at ``middle`` (3,) and the skin round its opening: turned views
-    must not see through its corners. Views past the face's outline see none of it."""
+    must not see through its corners. Views past the face's outline see none of it.
+
+    Its edge follows the skin over it (a brow that rises would leave it sticking out), its middle the skull.
+    """
     unit = face.eye_distance
     low, high = (np.asarray(edge, np.float32) for edge in (outline.min(0), outline.max(0)))
     margin = np.float32(BACKING_REACH * unit)
@@ -105,18 +109,18 @@ def backing(
     position = unproject(x, y, bottom + closing * (skin - shallow - bottom))
     inside &= behind_cheeks(position.reshape(-1, 3), skin_height, face).reshape(inside.shape)
     across, upward = np.gradient(position, axis=1)[inside], -np.gradient(position, axis=0)[inside]
-    position = position[inside]
+    position, column, row = position[inside], x[inside].astype(int), y[inside].astype(int)
     count = len(position)
-    direction = (position - unproject(middle[0], middle[1], middle[2])) @ face.to_head.rotation / face.to_head.scale
+    corners = np.asarray(mean)[CLOSED_TRIANGLES[face.mesh.triangle[row, column]]]
     return Layer(
         position=position,
         across=across,
         upward=upward,
         colour=np.broadcast_to(colour, (count, 3)),
         coverage=np.ones(count, np.float32),
-        u=(direction + EYEBALL_CENTRES[side]).astype(np.float32),
-        part=np.full(count, EYE_SOCKET, np.uint8),
+        u=(corners * face.mesh.weights[row, column][..., None]).sum(1).astype(np.float32),
+        part=np.full(count, UPPER_FACE, np.uint8),
         neck_weight=np.ones(count, np.float32),
-        expression_weight=np.ones(count, np.float32),
+        expression_weight=closing[inside],
         seen=np.zeros(count, bool),
     )

@@ -180,7 +180,7 @@ def _eyeball(
         layer.take(kept & (ball | layer.seen)),
         coarse,
         socket,
-        backing(side, outline, middle, white_and_skin, skin_height, face),
+        backing(outline, middle, white_and_skin, skin_height, face, mean),
     ]
 
 

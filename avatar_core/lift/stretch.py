@@ -34,6 +34,8 @@ LIP_CORNER = 0.06  # canonical units from a mouth corner within which the cleara
 LASH_REACH = 0.045  # inter-ocular distances above the margin where dark pixels are lashes
 LID_SKIN_FROM, LID_SKIN_TO = 0.035, 0.17  # where the lid's own colour is looked for
 LASH_DARKNESS = 0.22  # share of the lid's brightness that a lash lacks
+BESIDE_LASHES, BESIDE_BLUR = 0.085, 0.03  # inter-ocular distances: skin beside the lashes lies up to there; its blur
+BRIGHTER_LID, BRIGHTEST_LID = 1.15, 1.4  # brightness beside that skin's from which a lid's colour is not believed
 FAINT_LASH = 0.05  # coverage below which there is no lash
 
 _RINGS = (RIGHT_EYE_RING, LEFT_EYE_RING)
@@ -155,12 +157,27 @@ def without_lashes(maps: SkinMaps, face: FacePlacement) -> tuple[NDArray[np.floa
         known = skin[rows, columns]
         known = known & (brightness >= np.percentile(brightness[known], 45))
         lid = cv2.GaussianBlur(push_pull(patch, known.astype(np.float32)), (0, 0), 1.0)
+        beside = around & (distance > LASH_REACH) & (distance < BESIDE_LASHES)
+        lid = _as_painted(lid, patch, beside[rows, columns], BESIDE_BLUR * face.eye_distance)
         darkness = 1 - brightness / np.maximum(lid.mean(-1), 1e-3)
         near = (distance < LASH_REACH) & upper & ~face.eyes[side]
         share = np.clip(darkness / LASH_DARKNESS, 0, 1) * near[rows, columns]
         colour[rows, columns] = patch * (1 - share[..., None]) + lid * share[..., None]
         lashes[rows, columns] |= share > 0.5
     return colour, lashes
+
+
+def _as_painted(
+    lid: NDArray[np.float32], patch: NDArray[np.float32], beside: NDArray[np.bool_], blur: float
+) -> NDArray[np.float32]:
+    """The ``lid``'s colours (h, w, 3), where they are far brighter than the skin ``beside`` the lashes those of that:
+    the lid wears make-up or lies in the shadow of its fold."""
+    if not beside.any():
+        return lid
+    near = cv2.GaussianBlur(push_pull(patch, beside.astype(np.float32)), (0, 0), blur)
+    excess = lid.mean(-1) / np.maximum(near.mean(-1), 1e-3) - BRIGHTER_LID
+    share = np.clip(excess / (BRIGHTEST_LID - BRIGHTER_LID), 0, 1)[..., None]
+    return np.asarray(lid + share * (np.clip(BRIGHTER_LID * near, 0, 1) - lid), np.float32)
 
 
 def lash_layer(
