@@ -158,7 +158,7 @@ def without_lashes(maps: SkinMaps, face: FacePlacement) -> tuple[NDArray[np.floa
         known = known & (brightness >= np.percentile(brightness[known], 45))
         lid = cv2.GaussianBlur(push_pull(patch, known.astype(np.float32)), (0, 0), 1.0)
         beside = around & (distance > LASH_REACH) & (distance < BESIDE_LASHES)
-        lid = _as_painted(lid, patch, beside[rows, columns], BESIDE_BLUR * face.eye_distance)
+        lid = _as_painted(np.asarray(lid, np.float32), patch, beside[rows, columns], BESIDE_BLUR * face.eye_distance)
         darkness = 1 - brightness / np.maximum(lid.mean(-1), 1e-3)
         near = (distance < LASH_REACH) & upper & ~face.eyes[side]
         share = np.clip(darkness / LASH_DARKNESS, 0, 1) * near[rows, columns]
