@@ -1,7 +1,7 @@
 """Encoders against known views: avatars of a source picture held against true pictures from other sides.
 
 In: a folder of identities, each with views.json (see `avatar_core.training.encoder.views`). Out: figures per kind of
-view: PSNR and SSIM inside the true matte, the same inside the head, and the silhouettes' overlap.
+view: PSNR inside the true matte and inside the head, the silhouettes' overlap, and the same above the chin.
 """
 
 from __future__ import annotations
@@ -60,9 +60,10 @@ def score_identity(engine: AvatarEngine, folder: Path) -> tuple[list[ViewFigures
     for view in views:
         truth, head = _read(folder / view["file"]), _read(folder / view["head"])[..., 0] > 127
         motion = _drive(engine, [folder / name for name in view.get("drivers", [])])
-        camera = _placed(_camera(view), to_head)
+        true_camera = _camera(view)
+        camera = _placed(true_camera, to_head)
         shown = _draw(engine, avatar, motion, camera, truth.shape[0])
-        chin = int(_camera(view).project(landmarks[[CHIN]], truth.shape[1], truth.shape[0])[0, 1])
+        chin = int(true_camera.project(landmarks[[CHIN]], truth.shape[1], truth.shape[0])[0, 1])
         figures.append(_compare(view["kind"], shown, truth, head, chin))
         tiles += [tile(_on_grey(shown), 192, view["kind"]), tile(_on_grey(truth), 192, "true")]
     return figures, tiles
@@ -152,7 +153,7 @@ def _on_grey(rgba: NDArray[np.uint8]) -> NDArray[np.uint8]:
 def _compare(
     kind: str, shown: NDArray[np.uint8], truth: NDArray[np.uint8], head: NDArray[np.bool_], chin: int
 ) -> ViewFigures:
-    """``chin``: the row of the true chin."""
+    """``chin``: the row of the chin of the source's expression."""
     inside, drawn = truth[..., 3] > 127, shown[..., 3] > 127
     ours, theirs = _on_grey(shown), _on_grey(truth)
     return ViewFigures(

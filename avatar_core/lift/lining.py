@@ -21,7 +21,8 @@ FOLLOWS_UPPER, FOLLOWS_LOWER = 0.0, 0.5  # share of the lips' motion at the sock
 SHADE = 0.6  # of the lips' colour, just inside
 ROOM, ROOM_FROM = 0.25, 0.25
 """Inter-ocular distances that it keeps behind what the photo shows between the lips, and from what share of the way."""
-UNDER_LIP = 0.02  # inter-ocular distances outwards and backwards from the lips' edge at which it begins
+UNDER_LIP = 0.012  # inter-ocular distances off the opening and backwards at which it begins, between the corners
+CORNER_STEEPNESS = 4.0  # how soon beside the corners it does so fully
 EDGE_POINTS = len(INNER_LIPS) // 2 + 1
 
 
@@ -59,9 +60,7 @@ def _strip(
 ) -> Layer:  # fmt: skip
     """One lip's lining, a ruled sheet from the lip's edge ``ring`` to the rim's points ``end``."""
     edge = face.canonical[ring]
-    outward = edge - face.canonical[list(INNER_LIPS)].mean(0)
-    outward[:, 2] = 0
-    edge = edge + UNDER_LIP * (outward / np.linalg.norm(outward, axis=1, keepdims=True) - np.array([0, 0, 1]))
+    edge = edge + UNDER_LIP * _off_opening(edge, 1.0 if part == UPPER_FACE else -1.0)
     length = np.concatenate([[0.0], np.cumsum(np.linalg.norm(np.diff(edge, axis=0), axis=1))])
     columns = max(int(length[-1] * face.eye_distance / STEP), 2)
     even = np.linspace(0, length[-1], columns)
@@ -91,3 +90,17 @@ def _strip(
         expression_weight=(1 + depth[:, 0, 0] * (follows - 1)).repeat(columns).astype(np.float32),
         seen=np.zeros(count, bool),
     )
+
+
+def _off_opening(edge: NDArray[np.floating], side: float) -> NDArray[np.float64]:
+    """Unit steps (N, 3) from a lip's edge (N, 3), which runs from corner to corner, into the lip and backwards; none
+    at the corners.
+
+    Args:
+        side: 1 for the upper lip, -1 for the lower one.
+    """
+    along = np.gradient(edge[:, :2], axis=0)
+    along /= np.maximum(np.linalg.norm(along, axis=1, keepdims=True), 1e-9)
+    steps = np.stack([-side * along[:, 1], side * along[:, 0], np.full(len(edge), -1.0)], axis=-1)
+    between = np.clip(CORNER_STEEPNESS * np.sin(np.linspace(0, np.pi, len(edge))), 0, 1)
+    return np.asarray(steps * between[:, None])

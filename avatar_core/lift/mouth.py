@@ -40,7 +40,7 @@ from avatar_core.lift.mouth_sheets import (
 )
 from avatar_core.lift.pose import FacePlacement
 from avatar_core.lift.shield import behind_cheeks
-from avatar_core.lift.shown_mouth import LipFrame, ShownMouth, look_between_lips
+from avatar_core.lift.shown_mouth import REFERENCE_SKIN, LipFrame, ShownMouth, look_between_lips
 from avatar_core.tracking.topology import CHIN, LOWER_LIP_INNER, UPPER_LIP_INNER
 
 UPPER_GUMS, LOWER_GUMS, TONGUE, SOCKET, UPPER_TEETH, LOWER_TEETH = (
@@ -50,7 +50,6 @@ UPPER_GUMS, LOWER_GUMS, TONGUE, SOCKET, UPPER_TEETH, LOWER_TEETH = (
 
 LIP_LINE = -0.70  # canonical y where the lips meet on the mean face
 FIXED = (UPPER_GUMS, UPPER_TEETH)  # to the skull: no expression moves them
-REFERENCE_SKIN = np.array([0.93, 0.76, 0.67])  # lit skin under neutral light, to which the sheets' colours belong
 BEHIND_LIPS = 0.3  # canonical |x|, a little more than the mouth's
 LINING_END, LINING_WIDTH = 0.6, 0.85
 """Where the lips' lining ends, in shares of the bowl's depth and width: past its rim, which moves otherwise, and within
@@ -65,9 +64,10 @@ DEPTH_OF_CURTAIN = 0.14  # inter-ocular distances behind the teeth
 SOCKET_SEAM = 0.1  # canonical units above and below which the socket goes with the skull and with the jaw
 STRETCHED, WIDEST_STRETCH = 0.25, 3.5
 """Canonical units above and below which it stretches, and how far at most: its samples have to reach as far."""
+CURTAIN_HEIGHTS = (2.0, -3.0, 1000)  # canonical y, more than any curtain's, at which the socket's motion is tabulated
 CURTAIN_STRETCH = 1.8  # of the curtain's samples, which the photo's own view shows and the socket backs
 DARKEST, SHADED = 0.7, 0.6  # shadow beside the socket's colour, the tongue in it beside its own
-ARCH_ROUNDS, WIDEST_ARCH = 4, 0.28  # of meeting an arch along a ray; canonical |x| that arches bend up to
+ARCH_ROUNDS, WIDEST_ARCH = 8, 0.28  # of meeting an arch along a ray; canonical |x| that arches bend up to
 FRONT_SHADE = 0.9  # of the front teeth's middle
 JAW_POINTS = (CHIN, 175, 199, 200)
 LOWER_LIP_POINTS = (14, 15, 16, 17)
@@ -104,12 +104,13 @@ def build_mouth(
         ]
     )  # fmt: skip
     lining = lip_lining(picture, face, mean, _socket_rim(offsets), SOCKET_COLOUR * light)
-    inside = [_concealed(layer, skin_height, face) for layer in (_socket(face, offsets, light, shown), made, lining)]
+    inside = (_socket(face, offsets, light, shown), made, lining)
+    bowl, made, lining = (_concealed(layer, skin_height, face) for layer in inside)
     if shown is None:
-        return join(inside)
-    hidden, lining = _hide(inside[1], face, shown), inside[2]
+        return join([bowl, made, lining])
+    hidden = _hide(made, face, shown)
     curtain = _curtain(skin_height, face, offsets, shown)
-    return join([inside[0], hidden, _shown_teeth(skin_height, face, offsets, shown), lining, curtain])
+    return join([bowl, hidden, _shown_teeth(skin_height, face, offsets, shown), lining, curtain])
 
 
 def _concealed(layer: Layer, skin_height: NDArray[np.float32], face: FacePlacement) -> Layer:
@@ -140,7 +141,7 @@ def _teeth_in_place(offsets: _Offsets, face: FacePlacement, shown: ShownMouth | 
     raised *= float(np.interp(above - below, TELLING_GAP, (0, 1)))
     if shown.upper_end is not None:
         raised = above + shown.upper_end * (below - above) - upper
-    lowered = min(below - HIDDEN_EDGE - lower, 0.0)
+    lowered = min(below - HIDDEN_EDGE - lower, 0.0) if not shown.lower.any() else 0.0
     if shown.lower_start is not None:
         lowered = above + shown.lower_start * (below - above) - lower
     upper_teeth, lower_teeth = np.clip([raised, lowered], -MOST_SHIFT, MOST_SHIFT)
@@ -213,7 +214,7 @@ def _curtain(skin_height: NDArray[np.float32], face: FacePlacement, offsets: _Of
         x + shown.left, y + shown.top, np.broadcast_to(offsets.upper, (len(x), 3)),
         np.full(len(x), ARCH_FRONT_UPPER - DEPTH_OF_CURTAIN), skin_height, LIP_CLEARANCE, face,
     )  # fmt: skip
-    heights = np.linspace(2.0, -3.0, 1000)
+    heights = np.linspace(*CURTAIN_HEIGHTS)
     u = placed.copy()
     u[:, 1] = np.interp(-placed[:, 1], _drop(offsets) * _share_below(heights) - heights, heights)
     u[:, 2] = socket_depth(u[:, 0], u[:, 1])
@@ -240,7 +241,8 @@ def _placed(face: FacePlacement, offsets: _Offsets, sheet: Sheet, part: int, lig
         offset = _socket_offset(sheet.u, offsets)
     else:
         offset = offsets.upper if part in FIXED else offsets.lower
-        raised = {UPPER_TEETH: offsets.upper_teeth, LOWER_TEETH: offsets.lower_teeth}
+        raised = dict.fromkeys((UPPER_TEETH, UPPER_GUMS), offsets.upper_teeth)
+        raised |= dict.fromkeys((LOWER_TEETH, LOWER_GUMS), offsets.lower_teeth)
         offset = offset + np.array([0.0, raised.get(part, 0.0), 0.0])
     position = face.to_head.apply(sheet.u + offset).astype(np.float32)
     across = np.gradient(position, axis=1)
@@ -311,10 +313,11 @@ def _onto_arch(
     x, y = column + 0.5, row + 0.5
     height = np.full(len(x), face.head[UPPER_LIP_INNER, 2] / UNITS_PER_PIXEL)
     towards = float(face.to_head.rotation[2, 2])
-    for _ in range(ARCH_ROUNDS):
+    for _ in range(ARCH_ROUNDS):  # steps of less than Newton's, which would not settle on an arch's steep sides
         u = face.to_head.invert(unproject(x, y, height)) - offset
-        wanted = arch(np.clip(u[:, 0], -WIDEST_ARCH, WIDEST_ARCH), 0.0) + front
+        wanted = arch(np.clip(u[:, 0], -WIDEST_ARCH, WIDEST_ARCH), front)
         height = height + (wanted - u[:, 2]) * face.eye_distance * towards
-    u[:, 2] = wanted
+    u = face.to_head.invert(unproject(x, y, height)) - offset
+    u[:, 2] = arch(np.clip(u[:, 0], -WIDEST_ARCH, WIDEST_ARCH), front)
     height = np.minimum(height, skin_height[row, column] - clearance * face.eye_distance)
     return u, unproject(x, y, height).astype(np.float32)

@@ -39,9 +39,9 @@ class Sheet(NamedTuple):
     kept: NDArray[np.bool_]
 
 
-def arch(x: NDArray[np.floating], front: float) -> NDArray[np.float64]:
+def arch(x: NDArray[np.floating], front: float | NDArray[np.floating]) -> NDArray[np.float64]:
     """Canonical z of a dental arch at ``x``."""
-    return front - 2.2 * x**2 - 16.0 * x**4
+    return np.asarray(front - 2.2 * x**2 - 16.0 * x**4)
 
 
 def _arch_grid(front: float, half_width: float, low: float, high: float) -> tuple[NDArray[np.float64], ...]:

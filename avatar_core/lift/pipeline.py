@@ -84,7 +84,7 @@ class Draft:
     """A lifted portrait whose colours are as yet those of the photo, softened by the Gaussians' overlap.
 
     Args:
-        result: final but for the colours in ``rest``.
+        result: final but for the colours in ``rest``, and the places of what nothing shows.
         seen: (N,) bool, Gaussians that show the photo in the default view, the person's very outline left out.
         foreground: (512, 512, 3) the person's colours in [0, 1].
     """

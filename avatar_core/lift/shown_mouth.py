@@ -16,22 +16,23 @@ import numpy as np
 from numpy.typing import NDArray
 
 from avatar_core.lift.fill import push_pull
-from avatar_core.lift.maps import distance_from, smoothstep
+from avatar_core.lift.maps import distance_from, median_colour, smoothstep
 from avatar_core.lift.pose import FacePlacement
 from avatar_core.tracking.topology import INNER_LIPS
 
 _Scalar = TypeVar("_Scalar", bound=np.generic)
 
+REFERENCE_SKIN = np.array([0.93, 0.76, 0.67])  # lit skin under neutral light
 REDDEST_TOOTH, FAINTEST_TOOTH, FEWEST_TOOTH_PIXELS = 0.85, 0.45, 40
-"""Colours between the lips that are teeth: how red at most beside skin, which is always redder than what is white in
-the same light, and how bright at least beside lit enamel."""
+"""Colours between the lips that are teeth: how red at most beside skin in neutral light (warm light reddens both), and
+how bright at least beside lit enamel."""
 GREY_SKIN = 0.06  # redness of skin below which a picture has no colours, and brightness alone has to do
 FAINTEST_GREY = 0.75
 DARKEST_TOOTH = 0.45  # brightness beside that of the photo's enamel
 SURE_TOOTH, FEWEST_SURE = 0.6, 8
 """How red, from the enamel's redness to the reddest tooth's, a pixel may be to be surely one; how many of these make
 a patch of teeth-like colours teeth."""
-REDDISH_TOOTH = 1.2  # times `REDDEST_TOOTH`: shaded ones between sure ones
+REDDISH_TOOTH = 1.2  # times the reddest: shaded ones between sure ones
 TRUSTED = 3  # pixels from lips and teeth at which what lies behind has its own colour
 TONGUE_REACH, TONGUE_FROM, TONGUE_FULL = 0.5, 0.3, 1.0
 """Where an unseen tongue lies: shares of the mouth's width to both sides, and of the way down."""
@@ -40,9 +41,9 @@ SMOOTH_TEETH = 5  # pixels over which single ones are what their neighbours are
 UNDER_LIPS = 3  # pixels that teeth go on under the lips
 BEYOND = 0.22  # inter-ocular distances round the opening over which the photo's colours of the socket fade
 ROWS, COLUMNS = 24, 24  # of the grid between the lips on which rows of teeth are told apart
-UPPER_FROM, LOWER_FROM, LOWER_TO = 0.35, 0.45, 0.75
-"""Shares of the way from the upper to the lower lip: where upper teeth begin at the latest, where lower teeth below
-them begin at the earliest and end at least."""
+AT_UPPER_LIP, UPPER_FROM, LOWER_FROM, LOWER_TO = 0.22, 0.35, 0.45, 0.75
+"""Shares of the way from the upper to the lower lip: where upper teeth begin at the latest somewhere, and anywhere;
+where lower teeth below them begin at the earliest; where lower teeth end at least."""
 CLENCHED = 0.8  # share of the way that is teeth where both rows meet, or where one fills the mouth
 CLENCHED_FROM, CLENCHED_TO, CLENCHED_DIP = 0.45, 0.92, 0.06
 """Where then to look for the line between the rows, and how much darker than both it is, beside enamel."""
@@ -90,7 +91,7 @@ class ShownMouth:
         upper, lower: (H, W) teeth, and a little further under the lips.
         teeth: (H, W, 3) their colours, continued.
         behind: (H, W, 3) colours of what lies behind them, continued into shadow.
-    share: (H, W) 1 between the lips, 0 farther away from them than `BEYOND`.
+        share: (H, W) 1 between the lips, 0 farther away from them than `BEYOND`.
         enamel: (3,) the teeth's colour, None where the photo shows none.
         upper_end, lower_start: shares of the way from the upper to the lower lip at which the front teeth end and
             begin; None where the photo does not show it.
@@ -135,17 +136,17 @@ def look_between_lips(
     top, left = max(int(rows.min()) - reach, 0), max(int(columns.min()) - reach, 0)
     window = (slice(top, int(rows.max()) + reach + 1), slice(left, int(columns.max()) + reach + 1))
     opening, colour = face.mouth[window], np.ascontiguousarray(picture[window])
-    certain = cv2.erode(opening.astype(np.uint8), np.ones((2, 2), np.uint8)) > 0
-    reddest = REDDEST_TOOTH * float(_redness(np.median(picture[face.mesh.inside & ~face.mouth], axis=0)))
-    enamel = _enamel(colour[opening], expected_enamel, reddest)
+    certain = cv2.erode(opening.astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
+    skin = median_colour(picture[face.mesh.inside & ~face.mouth])
+    enamel = _enamel(colour[opening], expected_enamel, skin)
     y, x = np.nonzero(np.ones_like(opening))
     along, down = (v.reshape(opening.shape) for v in LipFrame(face).locate(x + left + 0.5, y + top + 0.5))
     unseen = shadow + _tongue_share(along, down)[..., None] * (tongue - shadow)
     y, x = np.nonzero(opening)
-    along, down = along[opening], down[opening]
+    along, down = along[opening], np.clip(down[opening], 0, 1)
     tooth = np.zeros_like(opening)
     if enamel is not None:
-        tooth[y, x] = _patches_at_lips(_teeth(colour, opening, enamel, reddest)[y, x], down)
+        tooth[y, x] = _patches_at_lips(_teeth(colour, opening, enamel, skin)[y, x], down)
         enamel = enamel if tooth.any() else None
     rows_of_teeth = _Rows.find(along, down, tooth[y, x], colour[y, x].mean(-1), enamel)
     lowered = np.zeros_like(opening)
@@ -169,11 +170,13 @@ def look_between_lips(
     )
 
 
-def _enamel(colour: NDArray[np.float32], expected: NDArray[np.floating], reddest: float) -> NDArray[np.floating] | None:
+def _enamel(
+    colour: NDArray[np.float32], expected: NDArray[np.floating], skin: NDArray[np.floating]
+) -> NDArray[np.floating] | None:
     """Colour (3,) of the teeth among the opening's colours (N, 3)."""
     brightness = colour.mean(-1)
-    faintest = FAINTEST_TOOTH if reddest > REDDEST_TOOTH * GREY_SKIN else FAINTEST_GREY
-    bright = (brightness > faintest * expected.mean()) & _white(colour, reddest)
+    faintest = FAINTEST_GREY if _redness(skin) < GREY_SKIN else FAINTEST_TOOTH
+    bright = (brightness > faintest * expected.mean()) & _white(colour, skin, _reddest(skin))
     if bright.sum() < FEWEST_TOOTH_PIXELS:
         return None
     return np.median(colour[bright & (brightness >= np.median(brightness[bright]))], axis=0)
@@ -183,17 +186,26 @@ def _redness(colour: NDArray[np.floating]) -> NDArray[np.floating]:
     return np.asarray((colour[..., 0] - colour[..., 1]) / np.maximum(colour[..., 0], 1e-3))
 
 
-def _white(colour: NDArray[np.float32], reddest: float) -> NDArray[np.bool_]:
-    return np.asarray((_redness(colour) < reddest) | (reddest < REDDEST_TOOTH * GREY_SKIN))
+def _reddest(skin: NDArray[np.floating]) -> float:
+    """The redness up to which something may be a tooth in the light that makes ``skin`` (3,) look so."""
+    redness = float(_redness(skin))
+    warm = max(redness - float(_redness(REFERENCE_SKIN)), 0.0)
+    return REDDEST_TOOTH * redness + (1 - REDDEST_TOOTH) * warm
+
+
+def _white(colour: NDArray[np.float32], skin: NDArray[np.floating], reddest: float) -> NDArray[np.bool_]:
+    return np.asarray((_redness(colour) < reddest) | (_redness(skin) < GREY_SKIN))
 
 
 def _teeth(
-    colour: NDArray[np.float32], opening: NDArray[np.bool_], enamel: NDArray[np.floating], reddest: float
+    colour: NDArray[np.float32], opening: NDArray[np.bool_], enamel: NDArray[np.floating], skin: NDArray[np.floating]
 ) -> NDArray[np.integer]:
     """(H, W) patches of bright colours that surely hold teeth, numbered from 1."""
     bright = (colour.mean(-1) > DARKEST_TOOTH * enamel.mean()) & opening
-    surely = float(_redness(enamel)) + SURE_TOOTH * max(reddest - float(_redness(enamel)), 0.0)
-    sure, possible = bright & _white(colour, surely), bright & _white(colour, REDDISH_TOOTH * reddest)
+    reddest, own = _reddest(skin), float(_redness(enamel))
+    surely = own + SURE_TOOTH * max(reddest - own, 0.0)
+    reddish = min(REDDISH_TOOTH * reddest, float(_redness(skin)))
+    sure, possible = bright & _white(colour, skin, surely), bright & _white(colour, skin, reddish)
     # at the opening's edge half of the neighbours are lips, and have no vote
     inner = cv2.erode(opening.astype(np.uint8), np.ones((SMOOTH_TEETH, SMOOTH_TEETH), np.uint8)) > 0
     voted = np.where(inner, cv2.medianBlur(possible.astype(np.uint8), SMOOTH_TEETH) > 0, possible)
@@ -207,7 +219,7 @@ def _patches_at_lips(label: NDArray[np.integer], down: NDArray[np.floating]) -> 
     highest, lowest = np.ones(label.max() + 1), np.zeros(label.max() + 1)
     np.minimum.at(highest, label, down)
     np.maximum.at(lowest, label, down)
-    return np.asarray(((highest < UPPER_FROM) | (lowest > LOWER_TO))[label] & (label > 0))
+    return np.asarray(((highest < AT_UPPER_LIP) | (lowest > LOWER_TO))[label] & (label > 0))
 
 
 def _under_lips(tooth: NDArray[np.bool_], opening: NDArray[np.bool_]) -> NDArray[np.bool_]:
@@ -273,10 +285,10 @@ class _Rows:
         low = line == ALL_LOWER
         if 2 * low[middle].sum() < np.isfinite(line[middle]).sum():
             line[low] = np.nan  # bare gums lower the teeth at the corners of a smile
-        filled = np.isnan(line)
-        if filled.all():
+        missing = np.isnan(line)
+        if missing.all():
             return cls(np.full(COLUMNS, ALL_UPPER), None, None)
-        line = np.interp(np.arange(COLUMNS), np.flatnonzero(~filled), line[~filled])
+        line = np.interp(np.arange(COLUMNS), np.flatnonzero(~missing), line[~missing])
         if share[known].mean() > CLENCHED:
             line = np.full(COLUMNS, _clenched_line(down, brightness, float(enamel.mean())))
         line = np.median(np.stack([np.roll(np.pad(line, 3, "edge"), k)[3:-3] for k in range(-3, 4)]), axis=0)
@@ -299,7 +311,7 @@ def _split(tooth: NDArray[np.bool_], rows: NDArray[np.integer]) -> tuple[float, 
     if len(edges) > 2 and low > LOWER_FROM and last > LOWER_TO and start < UPPER_FROM:
         return (end + low) / 2, end, low
     if start < UPPER_FROM or last < LOWER_TO:
-        return ALL_UPPER, last if last < 1 - 1.5 / ROWS else np.nan, np.nan
+        return ALL_UPPER, np.nan if tooth[-1] else last, np.nan
     return ALL_LOWER, np.nan, start
 
 
@@ -311,7 +323,9 @@ def _median(values: list[float]) -> float | None:
 def _clenched_line(down: NDArray[np.floating], brightness: NDArray[np.floating], enamel: float) -> float:
     """Where rows of teeth that fill the mouth meet: at a darker line, else all count as upper ones."""
     row = np.clip((down * ROWS).astype(int), 0, ROWS - 1)
-    profile = np.bincount(row, brightness, ROWS) / np.maximum(np.bincount(row, minlength=ROWS), 1)
+    count = np.bincount(row, minlength=ROWS)
+    known = np.flatnonzero(count)
+    profile = np.interp(np.arange(ROWS), known, (np.bincount(row, brightness, ROWS) / np.maximum(count, 1))[known])
     low, high = int(CLENCHED_FROM * ROWS), int(CLENCHED_TO * ROWS)
     darkest = low + int(profile[low:high].argmin())
     dip = min(profile[low // 2 : darkest + 1].max(), profile[darkest:].max()) - profile[darkest]

@@ -35,7 +35,8 @@ LASH_REACH = 0.045  # inter-ocular distances above the margin where dark pixels 
 LID_SKIN_FROM, LID_SKIN_TO = 0.035, 0.17  # where the lid's own colour is looked for
 LASH_DARKNESS = 0.22  # share of the lid's brightness that a lash lacks
 BESIDE_LASHES, BESIDE_BLUR = 0.085, 0.03  # inter-ocular distances: skin beside the lashes lies up to there; its blur
-BRIGHTER_LID, BRIGHTEST_LID = 1.15, 1.4  # brightness beside that skin's from which a lid's colour is not believed
+BRIGHTER_LID, BRIGHTEST_LID = 1.15, 1.4
+"""Brightness beside that skin's up to which a lid's colour is believed, and from which on it is not at all."""
 FAINT_LASH = 0.05  # coverage below which there is no lash
 
 _RINGS = (RIGHT_EYE_RING, LEFT_EYE_RING)
@@ -170,8 +171,8 @@ def without_lashes(maps: SkinMaps, face: FacePlacement) -> tuple[NDArray[np.floa
 def _as_painted(
     lid: NDArray[np.float32], patch: NDArray[np.float32], beside: NDArray[np.bool_], blur: float
 ) -> NDArray[np.float32]:
-    """The ``lid``'s colours (h, w, 3), where they are far brighter than the skin ``beside`` the lashes those of that:
-    the lid wears make-up or lies in the shadow of its fold."""
+    """The ``lid``'s colours (h, w, 3), where they are far brighter than the skin ``beside`` the lashes that skin's,
+    a little brighter: the lid wears make-up or lies in the shadow of its fold."""
     if not beside.any():
         return lid
     near = cv2.GaussianBlur(push_pull(patch, beside.astype(np.float32)), (0, 0), blur)

@@ -12,12 +12,13 @@ from numpy.typing import NDArray
 
 from avatar_core.avatar import PART_NAMES
 from avatar_core.gaussians import MEAN
+from avatar_core.lift.mouth_sheets import ARCH_FRONT_LOWER
 from avatar_core.lift.pipeline import Draft
 from avatar_core.models.networks import RAW_POSITION, MotionNetworks
 from avatar_core.tracking.topology import LOWER_LIP_INNER, UPPER_LIP_INNER
 
 LOWER_TEETH, LOWER_GUMS = (PART_NAMES.index(name) for name in ("lower_teeth", "lower_gums"))
-INCISORS = ((0.0, -0.75, 0.222), (0.0, 0.0, 1.0))
+INCISORS = ((0.0, -0.75, ARCH_FRONT_LOWER), (0.0, 0.0, 1.0))
 """A point on the lower incisors of the mean face and its normal, canonical."""
 
 
@@ -32,9 +33,9 @@ def settle_hidden_teeth(
         neutral: (478, 3) the portrait's landmarks without expression, canonical space; mean: (478, 3) the mean face.
     """
     lifted = drafted.result
-    seen = np.isin(lifted.part, (LOWER_TEETH, LOWER_GUMS)) & drafted.seen
-    hidden = np.isin(lifted.part, (LOWER_TEETH, LOWER_GUMS)) & ~drafted.seen
-    if seen.any() or not hidden.any():
+    row = np.isin(lifted.part, (LOWER_TEETH, LOWER_GUMS))
+    teeth = lifted.part == LOWER_TEETH
+    if (row & drafted.seen).any() or not teeth.any():
         return
     u, normal = (torch.tensor([values]) for values in INCISORS)
     f, m = networks.describe(u, normal, torch.tensor([LOWER_TEETH]))
@@ -43,7 +44,7 @@ def settle_hidden_teeth(
     lips = [UPPER_LIP_INNER, LOWER_LIP_INNER]
     skull = float((neutral[lips] - mean[lips])[:, 1].mean())
     to_canonical = np.linalg.inv(lifted.canonical_to_head)
-    heights = to_canonical[1, :3] @ lifted.rest[MEAN][:, hidden] + to_canonical[1, 3]
-    placed = float((heights - lifted.u[hidden, 1]).mean())
+    heights = to_canonical[1, :3] @ lifted.rest[MEAN][:, teeth] + to_canonical[1, 3]
+    placed = float((heights - lifted.u[teeth, 1]).mean())
     lowered = min(skull + float(moved[1]) - placed, 0.0)
-    lifted.rest[MEAN, hidden] += (lifted.canonical_to_head[:3, 1] * lowered).astype(np.float32)[:, None]
+    lifted.rest[MEAN, row] += (lifted.canonical_to_head[:3, 1] * lowered).astype(np.float32)[:, None]

@@ -85,6 +85,7 @@ def test_an_avatar_matches_its_own_views(engine: AvatarEngine, identity: Path) -
     for values in means.values():
         assert values["psnr"] > 45
         assert values["overlap"] > 0.995
+        assert values["overlap_head"] > 0.995
     assert len(tiles) == 7
 
 

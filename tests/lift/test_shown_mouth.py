@@ -91,6 +91,21 @@ def test_lower_teeth_alone_belong_to_the_jaw(relief):
     assert shown.lower.sum() > 4 * max(int(shown.upper.sum()), 1)
 
 
+def test_clenched_rows_are_told_apart_by_the_line_between_them(relief):
+    shown = _look(relief, _painted(relief, (0.0, ENAMEL), (0.66, 0.75 * ENAMEL), (0.74, ENAMEL)))
+    y, x = np.nonzero(shown.lower & shown.opening)
+    _, down = LipFrame(relief.face).locate(x + shown.left + 0.5, y + shown.top + 0.5)
+    assert len(down) > 40 and down.min() > 0.6
+    assert shown.upper.sum() > shown.lower.sum()
+
+
+def test_a_lit_palate_is_no_tooth(relief):
+    shown = _look(relief, _painted(relief, (0.0, ENAMEL), (0.15, DARK), (0.45, ENAMEL), (0.7, DARK)))
+    y, x = np.nonzero((shown.upper | shown.lower) & shown.opening)
+    _, down = LipFrame(relief.face).locate(x + shown.left + 0.5, y + shown.top + 0.5)
+    assert len(down) > 40 and down.max() < 0.3
+
+
 @pytest.mark.parametrize("colour", [DARK, np.array([0.75, 0.35, 0.35])], ids=["shadow", "tongue"])
 def test_shadow_and_tongue_are_no_teeth(relief, colour):
     shown = _look(relief, _painted(relief, (0.0, colour)))

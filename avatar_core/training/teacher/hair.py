@@ -33,6 +33,7 @@ FRONT_EDGE = (60.0, 95.0)  # degrees from the front between which hanging hair b
 BEHIND = (100.0, 150.0)  # degrees from the front between which it falls from the dome of the hair instead
 DOME_HEIGHTS = (4.0, 7.0)  # cm
 TAPER = 0.012  # of the dome's reach that it draws in per cm below
+UNEVEN = 1.5  # cm more than at most heights that it reaches out at some: farther ones are shoulders
 HANGING_SMOOTHING = 25
 CUT_MARGIN = 6.0  # pixels before the photo's edge from which hair counts as cut
 _SMOOTHING = 5
@@ -124,20 +125,25 @@ def _dome(skin: NDArray[np.float64], radius: NDArray[np.float64], angle: NDArray
 
 
 def _beyond(head: NDArray[np.bool_], person: NDArray[np.bool_], view: View, side: int) -> NDArray[np.float64]:
-    """(L,) cm by which the person reaches beyond the bare ``head`` at `LEVELS`, on the image's left (-1) or right."""
-    result = np.zeros(len(LEVELS))
+    """(L,) cm by which the person reaches beyond the ``head``, thickened so far, at `LEVELS` on the image's left (-1)
+    or right; levels that the picture does not hold go by the others."""
+    result = np.full(len(LEVELS), np.nan)
     for index, height in enumerate(LEVELS):
         column, row = view.project(np.array([[0.0, height, AXIS]]))[0][0].astype(int)
         if not (0 <= row < view.height and 0 <= column < view.width):
             continue
         own, all_of_it = head[row, column::side], person[row, column::side]
-        if not own.any() or not all_of_it[: int(own.sum())].any():
+        if not own.any():
             continue
         bare = int(np.flatnonzero(own)[-1]) + 1
         gone = ~all_of_it[bare:]
         length = int(np.argmax(gone)) if gone.any() else len(gone)
         result[index] = length * view.centimetres_per_pixel(np.array([0.0, height, AXIS]))
-    return np.clip(np.minimum(result, np.median(result) + 1.5), 0, MOST_HANGING)
+    known = np.flatnonzero(~np.isnan(result))
+    if not len(known):
+        return np.zeros(len(LEVELS))
+    result = np.interp(np.arange(len(LEVELS)), known, result[known])
+    return np.clip(np.minimum(result, np.median(result) + UNEVEN), 0, MOST_HANGING)
 
 
 def _across_cut(gap: NDArray[np.float64], cut: NDArray[np.bool_]) -> NDArray[np.float64]:
