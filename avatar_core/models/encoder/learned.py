@@ -106,10 +106,11 @@ class LearnedEncoder:
         )
         base = _finer(prediction.colour[0].movedim(-1, 0), fine).movedim(0, -1)[None]
         rim = sample(back, canvas_position(points, similarity))
-        base = _in_the_photos_colours(base, present, rim) + torch.from_numpy(hair_texture(relief, *radius.shape))
+        texture = hair_texture(relief, *radius.shape)
+        base = _in_the_photos_colours(base, present, rim) + torch.from_numpy(texture)
         gates = _finer(prediction.gates[0].movedim(-1, 0), fine).movedim(0, -1)[None]
         colour = blend_sources(points, direction, similarity, front, back, coverage, base, gates)[0].numpy()
-        colour = hair_to_nape(colour)
+        colour = hair_to_nape(colour, texture)
         u = points[0].numpy().copy()
         if cheek is not None:
             colour += cheek.share[..., None] * (cheek.colour - colour)

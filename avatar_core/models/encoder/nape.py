@@ -17,20 +17,19 @@ from avatar_core.models.encoder.layout import DOME_SHARE, cell_azimuth, rays
 HAIRLINE, FEATHER = -0.58, 0.14  # canonical y where hair ends at the nape, a little above the lip line; half its edge
 BEHIND = (95.0, 125.0)  # degrees from the face's middle between which that begins, behind the ears
 BAND = 0.3  # of the dome's rows: the lowest ones, whose colour goes on
-SMOOTH = 0.09  # of the rows: what is smaller is texture and stays
+SMOOTH = 0.06  # of the columns over which that is a mean, to both sides
 
 
-def hair_to_nape(colour: NDArray[np.float32]) -> NDArray[np.float32]:
-    """``colour`` (R, C, 3) of the layout's cells with the crown's colours led down behind."""
+def hair_to_nape(colour: NDArray[np.float32], texture: NDArray[np.float32]) -> NDArray[np.float32]:
+    """``colour`` (R, C, 3) of the layout's cells with the crown's colours led down behind, and ``texture`` (R, C, 3) on
+    them."""
     rows, columns = colour.shape[:2]
-    dome = int(DOME_SHARE * rows)
-    side = 2 * int(SMOOTH * rows) + 1
-    pad = side // 2
-    ring = np.concatenate([colour[:, -pad:], colour, colour[:, :pad]], axis=1)
-    coarse = cv2.blur(np.ascontiguousarray(ring), (side, side), borderType=cv2.BORDER_REPLICATE)[:, pad:-pad]
-    reference = coarse[int((1 - BAND) * dome) : dome].mean(0)
+    dome, reach = int(DOME_SHARE * rows), int(SMOOTH * columns)
+    crown = colour[int((1 - BAND) * dome) : dome].mean(0)
+    ring = np.concatenate([crown[-reach:], crown, crown[:reach]])[None]
+    crown = cv2.blur(ring, (2 * reach + 1, 1), borderType=cv2.BORDER_REPLICATE)[0, reach:-reach]
     level = rays(rows, columns)[0][:, 0, 1]
     above = smoothstep((level - (HAIRLINE - FEATHER)) / (2 * FEATHER)) * (np.arange(rows) >= dome)
     azimuth = np.abs(cell_azimuth(columns))
     share = above[:, None] * smoothstep((azimuth - BEHIND[0]) / (BEHIND[1] - BEHIND[0]))[None, :]
-    return np.asarray(colour + share[..., None] * (reference[None] - coarse), np.float32)
+    return np.asarray(colour + share[..., None] * (crown[None] + texture - colour), np.float32)
