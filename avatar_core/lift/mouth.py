@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -17,6 +18,7 @@ from avatar_core.avatar import PART_NAMES
 from avatar_core.lift.canvas import UNITS_PER_PIXEL, project, unproject
 from avatar_core.lift.layer import Layer, join, surface_steps
 from avatar_core.lift.lining import EDGE_POINTS, lip_lining
+from avatar_core.lift.maps import lattice
 from avatar_core.lift.mouth_sheets import (
     ARCH_FRONT_LOWER,
     ARCH_FRONT_UPPER,
@@ -61,6 +63,7 @@ HIDDEN_EDGE, MOST_SHIFT = 0.005, 0.12
 SOCKET_TOP, SOCKET_BOTTOM, SOCKET_STEP = -0.42, -0.96, 1.6
 """Canonical heights between which the socket lies; its samples' distances in `SHEET_STEP`."""
 DEPTH_OF_CURTAIN = 0.14  # inter-ocular distances behind the teeth
+NEAR_LIPS = 7  # pixels, twice the distance to the opening beyond which every other pixel of the curtain does
 SOCKET_SEAM = 0.1  # canonical units above and below which the socket goes with the skull and with the jaw
 STRETCHED, WIDEST_STRETCH = 0.25, 3.5
 """Canonical units above and below which it stretches, and how far at most: its samples have to reach as far."""
@@ -104,18 +107,19 @@ def build_mouth(
         ]
     )  # fmt: skip
     lining = lip_lining(picture, face, mean, _socket_rim(offsets), SOCKET_COLOUR * light)
-    inside = (_socket(face, offsets, light, shown), made, lining)
-    bowl, made, lining = (_concealed(layer, skin_height, face) for layer in inside)
+    bowl = _socket(face, offsets, light, shown)
     if shown is None:
-        return join([bowl, made, lining])
-    hidden = _hide(made, face, shown)
-    curtain = _curtain(skin_height, face, offsets, shown)
-    return join([bowl, hidden, _shown_teeth(skin_height, face, offsets, shown), lining, curtain])
+        return _concealed([bowl, made, lining], skin_height, face)
+    made, curtain = _hide(made, face, shown), _curtain(skin_height, face, offsets, shown)
+    teeth_shown = _shown_teeth(skin_height, face, offsets, shown)
+    return join([teeth_shown, _concealed([bowl, made, lining, curtain], skin_height, face)])
 
 
-def _concealed(layer: Layer, skin_height: NDArray[np.float32], face: FacePlacement) -> Layer:
-    """What of it lies behind the lips, where it is needed, or behind the cheeks."""
-    return layer.take(behind_cheeks(layer.position, skin_height, face) | (np.abs(layer.u[:, 0]) < BEHIND_LIPS))
+def _concealed(layers: list[Layer], skin_height: NDArray[np.float32], face: FacePlacement) -> Layer:
+    """What of them lies behind the lips, where it is needed, is seen by the photo, or lies behind the cheeks."""
+    layer = join(layers)
+    needed = (np.abs(layer.u[:, 0]) < BEHIND_LIPS) | layer.seen
+    return layer.take(needed | behind_cheeks(layer.position, skin_height, face))
 
 
 def _offsets(face: FacePlacement, mean: NDArray[np.floating]) -> _Offsets:
@@ -207,7 +211,9 @@ def _drop(offsets: _Offsets) -> float:
 def _curtain(skin_height: NDArray[np.float32], face: FacePlacement, offsets: _Offsets, shown: ShownMouth) -> Layer:
     """What the photo shows behind the teeth, one sheet across the mouth and under the lips that stretches with the
     jaws like the socket."""
-    chosen = shown.share > 0
+    near = cv2.dilate(shown.opening.astype(np.uint8), np.ones((NEAR_LIPS, NEAR_LIPS), np.uint8)) > 0
+    sparse = (shown.share > 0) & lattice(near.shape, 2)
+    chosen = near | sparse
     y, x = np.nonzero(chosen)
     surface = np.zeros((*chosen.shape, 3), np.float32)
     placed, surface[y, x] = _onto_arch(
@@ -218,21 +224,22 @@ def _curtain(skin_height: NDArray[np.float32], face: FacePlacement, offsets: _Of
     u = placed.copy()
     u[:, 1] = np.interp(-placed[:, 1], _drop(offsets) * _share_below(heights) - heights, heights)
     u[:, 2] = socket_depth(u[:, 0], u[:, 1])
-    across, upward = surface_steps(surface, chosen)
-    in_sight = shown.opening[y, x]
-    layer = Layer(
+    across, upward = (
+        np.where(near[..., None], fine, coarse)[y, x]
+        for fine, coarse in zip(surface_steps(surface, near), surface_steps(surface, sparse, 2), strict=True)
+    )
+    return Layer(
         position=surface[y, x],
-        across=across[y, x],
-        upward=upward[y, x] * np.float32(max(CURTAIN_STRETCH / _stretch(offsets), 1.0)),
+        across=across,
+        upward=upward * np.float32(max(CURTAIN_STRETCH / _stretch(offsets), 1.0)),
         colour=shown.behind[y, x],
         coverage=np.ones(len(x), np.float32),
         u=u.astype(np.float32),
         part=np.full(len(x), SOCKET, np.uint8),
         neck_weight=np.ones(len(x), np.float32),
         expression_weight=np.ones(len(x), np.float32),
-        seen=in_sight & ~(shown.upper | shown.lower)[y, x],
+        seen=(shown.opening & ~shown.upper & ~shown.lower)[y, x],
     )
-    return layer.take(in_sight | behind_cheeks(layer.position, skin_height, face))
 
 
 def _placed(face: FacePlacement, offsets: _Offsets, sheet: Sheet, part: int, light: NDArray[np.floating]) -> Layer:

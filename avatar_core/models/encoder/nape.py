@@ -17,12 +17,13 @@ from avatar_core.models.encoder.layout import DOME_SHARE, cell_azimuth, rays
 HAIRLINE, FEATHER = -0.58, 0.14  # canonical y where hair ends at the nape, a little above the lip line; half its edge
 BEHIND = (95.0, 125.0)  # degrees from the face's middle between which that begins, behind the ears
 BAND = 0.3  # of the dome's rows: the lowest ones, whose colour goes on
+STRONGEST = 0.08  # of a colour that the texture changes: more is no hair but the edge of an ear
 SMOOTH = 0.06  # of the columns over which that is a mean, to both sides
 
 
 def hair_to_nape(colour: NDArray[np.float32], texture: NDArray[np.float32]) -> NDArray[np.float32]:
-    """``colour`` (R, C, 3) of the layout's cells with the crown's colours led down behind, and ``texture`` (R, C, 3) on
-    them."""
+    """``colour`` (R, C, 3) of the layout's cells with the crown's colours led down behind, and on them the light and
+    shade of ``texture`` (R, C, 3)."""
     rows, columns = colour.shape[:2]
     dome, reach = int(DOME_SHARE * rows), int(SMOOTH * columns)
     crown = colour[int((1 - BAND) * dome) : dome].mean(0)
@@ -32,4 +33,5 @@ def hair_to_nape(colour: NDArray[np.float32], texture: NDArray[np.float32]) -> N
     above = smoothstep((level - (HAIRLINE - FEATHER)) / (2 * FEATHER)) * (np.arange(rows) >= dome)
     azimuth = np.abs(cell_azimuth(columns))
     share = above[:, None] * smoothstep((azimuth - BEHIND[0]) / (BEHIND[1] - BEHIND[0]))[None, :]
-    return np.asarray(colour + share[..., None] * (crown[None] + texture - colour), np.float32)
+    strands = np.clip(texture.mean(-1, keepdims=True), -STRONGEST, STRONGEST)
+    return np.asarray(colour + share[..., None] * (crown[None] + strands - colour), np.float32)
