@@ -26,7 +26,7 @@ UNCOVERED = 0.45  # of the radius: from there outwards the border of an eyeball 
 SPARSE = 4  # steps between the socket's samples behind the eyeball
 SPARSE_SOCKET = 2  # steps between its samples under the lids
 BEHIND_BALL = 0.05  # inter-ocular distances that the socket lies behind the eyeball there, at most
-BACKING_REACH, BACKING_STEP = 0.22, 2.2  # inter-ocular distances beyond the opening; pixels
+BACKING_REACH, BACKING_STEP = 0.22, 3.0  # inter-ocular distances beyond the opening; pixels
 BACKING_DEPTH, BACKING_SPAN = (0.07, 0.012), 9
 """Inter-ocular distances under skin and eyeball, and under the skin alone at the bowl's edge; the skin counts where it
 is lowest within so many pixels."""

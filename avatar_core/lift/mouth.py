@@ -68,7 +68,7 @@ SOCKET_SEAM = 0.1  # canonical units above and below which the socket goes with 
 STRETCHED, WIDEST_STRETCH = 0.25, 3.5
 """Canonical units above and below which it stretches, and how far at most: its samples have to reach as far."""
 CURTAIN_HEIGHTS = (2.0, -3.0, 1000)  # canonical y, more than any curtain's, at which the socket's motion is tabulated
-CURTAIN_STRETCH = 1.8  # of the curtain's samples, which the photo's own view shows and the socket backs
+CURTAIN_STRETCH = 1.3  # of the curtain's samples, which the photo's own view shows and the socket backs
 DARKEST, SHADED = 0.7, 0.6  # shadow beside the socket's colour, the tongue in it beside its own
 ARCH_ROUNDS, WIDEST_ARCH = 8, 0.28  # of meeting an arch along a ray; canonical |x| that arches bend up to
 FRONT_SHADE = 0.9  # of the front teeth's middle

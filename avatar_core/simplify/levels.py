@@ -55,7 +55,7 @@ class Level:
     whole: tuple[int, ...] = ()
 
 
-_LEVELS = {"full": Level(1.0), "balanced": Level(0.65, _EYES_AND_TEETH), "fast": Level(0.395)}
+_LEVELS = {"full": Level(1.0), "balanced": Level(0.65, _EYES_AND_TEETH), "fast": Level(0.398)}
 QUALITIES = tuple(_LEVELS)
 """Names of the levels, best first."""
 
