@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -76,6 +77,23 @@ def test_hair_reaches_the_matte(avatars: list[TeacherAvatar], portraits: list[Po
 
         assert overlap(avatar) >= 0.9
         assert overlap(avatar) >= overlap(bald)
+
+
+def test_hair_beside_the_neck_closes_behind_it(model: TeacherModel, portraits: list[Portrait]) -> None:
+    portrait = portraits[0]
+    eyes, chin = portrait.landmarks[[33, 263], :2], portrait.landmarks[152, :2]
+    unit = float(np.linalg.norm(eyes[1] - eyes[0]))
+    x, y = np.meshgrid(np.arange(portrait.matte.shape[1]), np.arange(portrait.matte.shape[0]))
+    beside, below_ears = np.abs(x - chin[0]), y > eyes[:, 1].mean() + 0.5 * unit
+    above_shoulders = y < chin[1] + 0.3 * unit
+    bare = np.where(below_ears & above_shoulders & (beside > 0.6 * unit), 0, portrait.matte).astype(np.float32)
+    hanging = np.where(below_ears & (beside < 1.3 * unit), 1, portrait.matte).astype(np.float32)
+    short, long = (make_avatar(model, replace(portrait, matte=matte)) for matte in (bare, hanging))
+    skin = model.neutral[SKIN]
+    nape = (skin[:, 2] < -4) & (skin[:, 1] > -8) & (skin[:, 1] < -4)
+    throat = (skin[:, 2] > 4) & (skin[:, 1] < -4)
+    assert np.linalg.norm(long.hair[nape], axis=1).mean() > np.linalg.norm(short.hair[nape], axis=1).mean() + 1
+    np.testing.assert_allclose(long.hair[throat], short.hair[throat], atol=0.1)
 
 
 def test_landmarks_lie_on_the_skin_and_under_the_detected_ones(
