@@ -104,6 +104,7 @@ def build_mouth(
                 (UPPER_GUMS, gums(upper=True)), (LOWER_GUMS, gums(upper=False)), (TONGUE, tongue()),
                 (UPPER_TEETH, teeth(upper=True)), (LOWER_TEETH, teeth(upper=False)),
             )
+            if shown is None or part != TONGUE  # in an open mouth the curtain shows it
         ]
     )  # fmt: skip
     lining = lip_lining(picture, face, mean, _socket_rim(offsets), SOCKET_COLOUR * light)
@@ -272,9 +273,9 @@ def _placed(face: FacePlacement, offsets: _Offsets, sheet: Sheet, part: int, lig
 
 def _hide(sheets: Layer, face: FacePlacement, shown: ShownMouth) -> Layer:
     """Without what would show through the open mouth: there the photo itself knows better. Where it shows the teeth,
-    they end as it shows them. The tongue is the curtain's."""
+    they end as it shows them."""
     places = project(sheets.position)
-    gone = np.asarray(shown.at(places, shown.opening), np.bool_) | (sheets.part == TONGUE)
+    gone = shown.at(places, shown.opening)
     if shown.upper.any():
         _, down = LipFrame(face).locate(places[:, 0], places[:, 1])
         gone |= (sheets.part == UPPER_TEETH) & (down >= 1)

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from avatar_core.lift.layer import Layer
+from avatar_core.lift.maps import median_colour
 from avatar_core.lift.relief import Refinement, Relief
 from avatar_core.models.encoder.appearance import blend_sources, sample
 from avatar_core.models.encoder.correction import with_correction
@@ -110,7 +111,8 @@ class LearnedEncoder:
         base = _in_the_photos_colours(base, present, rim) + torch.from_numpy(texture)
         gates = _finer(prediction.gates[0].movedim(-1, 0), fine).movedim(0, -1)[None]
         colour = blend_sources(points, direction, similarity, front, back, coverage, base, gates)[0].numpy()
-        colour = hair_to_nape(colour, texture)
+        skin = median_colour(relief.matte.foreground[relief.face.mesh.inside])
+        colour = hair_to_nape(colour, texture, skin)
         u = points[0].numpy().copy()
         if cheek is not None:
             colour += cheek.share[..., None] * (cheek.colour - colour)
