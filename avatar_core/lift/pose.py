@@ -54,7 +54,8 @@ class FacePlacement:
         eyes: (2, S, S) the openings of the right and left eye; mouth: (S, S) the opening, empty when the mouth is shut.
         body: (S, S) below the jaw line: neck, shoulders, hair that falls on them; not the face.
         jaw_edge: (S, S) pixels from the mesh in the strip below it that is still jaw, 0 elsewhere.
-        jaw_rim: (S, S) how far a pixel of the head lies on the jaw's very edge, in [0, 1]: it is half body.
+        gives_way: (S, S) how far a pixel of the head leaves its place to what lies behind it, in [0, 1]: on the jaw's
+            very edge it is half body.
     """
 
     landmarks: NDArray[np.float64]
@@ -68,7 +69,7 @@ class FacePlacement:
     mouth: NDArray[np.bool_]
     body: NDArray[np.bool_]
     jaw_edge: NDArray[np.float32]
-    jaw_rim: NDArray[np.float32]
+    gives_way: NDArray[np.float32]
 
     def height_of(self, canonical: NDArray[np.floating]) -> NDArray[np.float64]:
         """Canvas height (pixels towards the viewer) of canonical points (..., 3)."""
@@ -110,7 +111,7 @@ def place_face(canvas: Canvas, face_model: FaceModel) -> FacePlacement:
         mouth=_mouth_opening(landmarks, size),
         body=body,
         jaw_edge=np.where(fringe, distance_from(mesh.inside), 0).astype(np.float32),
-        jaw_rim=np.where(far | body, 0, np.clip(RIM_GAIN * softened, 0, 1)).astype(np.float32),
+        gives_way=np.where(far | body, 0, np.clip(RIM_GAIN * softened, 0, 1)).astype(np.float32),
     )
 
 

@@ -52,7 +52,7 @@ def build_skin(
         across=pick(maps.across, plain),
         upward=pick(maps.upward, plain),
         colour=pick(maps.colour, plain),
-        coverage=pick(matte.alpha * (1 - face.jaw_rim), plain),
+        coverage=pick(matte.alpha * (1 - face.gives_way), plain),
         u=u,
         part=head_part(u, distance, mean),
         neck_weight=np.ones(len(u), np.float32),

@@ -60,10 +60,10 @@ def test_the_path_is_the_cheapest_of_all() -> None:
 
 def test_the_jaws_edge_turns_soft_on_the_heads_side_alone(portrait: Portrait, face_model: FaceModel) -> None:
     face = place_face(cut_canvas(portrait.image, portrait.landmarks), face_model)
-    assert not face.jaw_rim[face.body].any()
-    assert face.jaw_rim.max() > 0.4
+    assert not face.gives_way[face.body].any()
+    assert face.gives_way.max() > 0.4
     near = cv2.dilate(face.body.astype(np.uint8), np.ones((13, 13), np.uint8)) > 0
-    assert not face.jaw_rim[~near].any()
+    assert not face.gives_way[~near].any()
     x, y = face.landmarks[CHIN, :2].astype(int)
     assert face.body[y + 8, x] and not face.body[y - 6, x]
 

@@ -8,14 +8,14 @@ behind it are hidden. Heads are symmetric enough for the near side to stand for 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from avatar_core.lift.canvas import pixel_grid, unproject
-from avatar_core.lift.far_side import FOREHEAD
+from avatar_core.lift.canvas import FOCAL, pixel_grid, unproject
+from avatar_core.lift.far_side import FOREHEAD, skin_coloured
 from avatar_core.lift.fill import push_pull
 from avatar_core.lift.maps import smoothstep
 from avatar_core.lift.relief import Relief
@@ -30,10 +30,16 @@ HIGHEST = (0.5, 0.25)  # canonical y over which it sets in below the temple
 SOLID, INSET = 0.9, 11
 """Coverage of a pixel that counts as the person's, and twice the pixels that it keeps from the outline: there the
 surface is steep and its colours are mixed."""
-LARGEST_GAIN = 1.6
-BURIED = 0.05  # canonical units that it lies deeper: no two sides of a face are quite alike
+JAW_SHADE = 9  # twice the pixels that it keeps from the jaw's lower edge, which lies in the shade
+LARGEST_GAIN, LARGEST_OFFSET, DARKEST = 1.8, 0.15, 0.03
+"""How much brighter or darker, and how many canonical units farther out or in this side may be; a colour's floor."""
+SMOOTHING = 4.0  # cells over which the sides' difference is averaged
+BURIED = 0.015  # canonical units that it lies deeper than the photo's own
 GAP = 13  # cells, side of the brush that closes what pixels, strands of hair and the body leave between them
 FEWEST_CELLS = 60
+GRAZING, FACING = 0.15, 0.3
+"""Cosines to the view below which the photo's own pixels leave the cheek to its mirror image, and above which they
+stay: seen from the side, a pixel of the outline is a streak."""
 HAIR_FROM, HAIR_FULLY = 0.1, 0.25  # inter-ocular distances that hair beyond the far outline is wide
 NOSE_BRIDGE = 6
 
@@ -51,6 +57,28 @@ class FarCheek:
     radius: NDArray[np.float32]
     colour: NDArray[np.float32]
     u: NDArray[np.float32]
+
+    def uncovered(self, relief: Relief) -> Relief:
+        """``relief`` whose pixels give way where they graze the cheek that the mirror image stands for."""
+        face = relief.face
+        x, y = pixel_grid()
+        height = cv2.GaussianBlur(relief.surfaces.head, (0, 0), 1.0)
+        down, across = np.gradient(height)
+        # Depth shrinks all offsets from the middle: a ray leans outwards by these slopes.
+        lean = ((x - 0.5 * x.shape[1]) * across + (y - 0.5 * y.shape[0]) * down) / FOCAL
+        cosine = (1 + lean) / np.sqrt(1 + across * across + down * down)
+        grazing = 1 - smoothstep((cosine - GRAZING) / (FACING - GRAZING))
+        near = (grazing > 0) & (relief.matte.alpha > 0) & ~face.body & ~face.eyes.any(0) & ~face.mouth
+        chosen = np.flatnonzero(near)
+        place = (axis.reshape(-1)[chosen] for axis in (x, y, relief.surfaces.head))
+        canonical = face.to_head.invert(unproject(*place))
+        rows, columns = self.share.shape
+        cell = locate(canonical, rows, columns).astype(int)
+        inside = cell[:, 0] < rows
+        gives = np.zeros(x.size, np.float32)
+        gives[chosen[inside]] = self.share[cell[inside, 0], cell[inside, 1] % columns]
+        gives = gives.reshape(x.shape) * grazing
+        return replace(relief, face=replace(face, gives_way=np.maximum(face.gives_way, gives)))
 
 
 def mirror_cheek(relief: Relief, rows: int, columns: int) -> FarCheek | None:
@@ -71,17 +99,29 @@ def mirror_cheek(relief: Relief, rows: int, columns: int) -> FarCheek | None:
     origin, direction = rays(rows, columns)
     level = (origin + direction)[..., 1]
     share = turned * region[None, :] * smoothstep((HIGHEST[0] - level) / (HIGHEST[0] - HIGHEST[1])) * flipped_known
-    chosen = share > 0
-    if chosen.sum() < FEWEST_CELLS:
+    if (share > 0).sum() < FEWEST_CELLS:
         return None
-    both = chosen & known
-    gain = np.ones(3, np.float32)
-    if both.sum() >= FEWEST_CELLS:
-        gain = seen[both, 1:4].mean(0) / np.maximum(flipped[both, 1:4].mean(0), 0.02)
-    colour = np.clip(flipped[..., 1:4] * np.clip(gain, 1 / LARGEST_GAIN, LARGEST_GAIN), 0, 1)
-    return FarCheek(
-        share.astype(np.float32), flipped[..., 0] - np.float32(BURIED), colour.astype(np.float32), flipped[..., 4:7]
-    )
+    radius, colour = _joined(seen, flipped, (share > 0) & known)
+    return FarCheek(share.astype(np.float32), radius - np.float32(BURIED), colour, flipped[..., 4:7])
+
+
+def _joined(
+    seen: NDArray[np.float32], mirrored: NDArray[np.float32], both: NDArray[np.bool_]
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Radius and colour of the ``mirrored`` side, led smoothly over to what is ``seen`` of this one.
+
+    Light and shape differ from side to side: by how much is known where ``both`` are, and continued from there.
+    """
+    if both.sum() < FEWEST_CELLS:
+        return mirrored[..., 0], mirrored[..., 1:4]
+    brighter = np.log(np.maximum(seen[..., 1:4], DARKEST) / np.maximum(mirrored[..., 1:4], DARKEST))
+    change = np.dstack([seen[..., 0] - mirrored[..., 0], brighter]).astype(np.float32)
+    limit = np.array([LARGEST_OFFSET, *[np.log(LARGEST_GAIN)] * 3], np.float32)
+    change = np.clip(change, -limit, limit) * both[..., None]
+    weight = cv2.GaussianBlur(both.astype(np.float32), (0, 0), SMOOTHING)
+    smooth = cv2.GaussianBlur(change, (0, 0), SMOOTHING) / np.maximum(weight, 1e-3)[..., None]
+    change = push_pull(smooth, (weight > 0.1).astype(np.float32))
+    return mirrored[..., 0] + change[..., 0], np.clip(mirrored[..., 1:4] * np.exp(change[..., 1:]), 0, 1)
 
 
 def _far_outline_bare(relief: Relief, yaw: float) -> float:
@@ -90,6 +130,7 @@ def _far_outline_bare(relief: Relief, yaw: float) -> float:
     top, bottom = (int(face.landmarks[index, 1]) for index in (NOSE_BRIDGE, LOWER_LIP))
     far = np.sign(yaw) * (np.arange(face.body.shape[1])[None, :] - face.landmarks[NOSE_BRIDGE, 0]) > 0
     beyond = (relief.matte.alpha > 0.5) & ~face.mesh.inside & far
+    beyond &= ~skin_coloured(relief.matte.foreground, face.mesh.inside)
     width = beyond[max(top, 0) : bottom].sum(1).mean() / face.eye_distance if bottom > max(top, 0) else 0.0
     return 1 - float(smoothstep(np.array([(width - HAIR_FROM) / (HAIR_FULLY - HAIR_FROM)]))[0])
 
@@ -98,7 +139,8 @@ def _on_layout(relief: Relief, rows: int, columns: int) -> tuple[NDArray[np.floa
     """Radius, colour and u (R, C, 7) of the head's visible surface, and where (R, C) the photo shows it."""
     face, matte = relief.face, relief.matte
     sure = cv2.erode((matte.alpha > SOLID).astype(np.uint8), np.ones((INSET, INSET), np.uint8)) > 0
-    sure &= ~face.body & relief.canvas.valid
+    jaw = cv2.dilate((face.body | (face.jaw_edge > 0)).astype(np.uint8), np.ones((JAW_SHADE, JAW_SHADE), np.uint8)) > 0
+    sure &= ~jaw & relief.canvas.valid
     sure[: max(int(face.landmarks[FOREHEAD, 1]), 0)] = False
     chosen = np.flatnonzero(sure)
     x, y = (axis.reshape(-1)[chosen] for axis in pixel_grid())

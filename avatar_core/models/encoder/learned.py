@@ -28,7 +28,7 @@ from avatar_core.models.encoder.extent import (
     run_into_collar,
     stood_for,
 )
-from avatar_core.models.encoder.far_cheek import mirror_cheek
+from avatar_core.models.encoder.far_cheek import FarCheek, mirror_cheek
 from avatar_core.models.encoder.guide import Guide, build_guide
 from avatar_core.models.encoder.hair_texture import hair_texture
 from avatar_core.models.encoder.layout import COLUMNS, ROWS, rays, usable
@@ -76,9 +76,13 @@ class LearnedEncoder:
         presence = prediction.presence[0].numpy() * usable() * bare_columns(sides)
         corrected = with_correction(relief, prediction.correction[0].numpy(), (sides[0] * ears[0], sides[1] * ears[1]))
         radius = prediction.radius[0].numpy()
+        fine = 1 if (relief.matte.alpha > 0.5).sum() > LARGE_PERSON else 2
+        cheek = mirror_cheek(corrected, fine * ROWS, fine * COLUMNS)
+        if cheek is not None:
+            corrected = cheek.uncovered(corrected)
 
         def make_layers() -> list[Layer]:
-            layer = self._sheet(prediction, torch.from_numpy(presence), guide, corrected)
+            layer = self._sheet(prediction, torch.from_numpy(presence), guide, corrected, fine, cheek)
             return [layer] if len(layer) else []
 
         def replaces(canonical: NDArray[np.floating]) -> NDArray[np.bool_]:
@@ -87,13 +91,13 @@ class LearnedEncoder:
         return Refinement(corrected, make_layers, replaces)
 
     @torch.inference_mode()
-    def _sheet(self, prediction: Prediction, presence: Tensor, guide: Guide, relief: Relief) -> Layer:
-        """The template's samples where it is present."""
-        fine = 1 if (relief.matte.alpha > 0.5).sum() > LARGE_PERSON else 2
+    def _sheet(
+        self, prediction: Prediction, presence: Tensor, guide: Guide, relief: Relief, fine: int, cheek: FarCheek | None
+    ) -> Layer:
+        """The template's samples where it is present, on a layout ``fine`` times as fine."""
         origin, direction = (torch.from_numpy(values).float() for values in rays(fine * ROWS, fine * COLUMNS))
         radius = _finer(prediction.radius[0, None], fine)[0]
         present = _finer(presence[None], fine)[0]
-        cheek = mirror_cheek(relief, *radius.shape)
         if cheek is not None:
             share = torch.from_numpy(cheek.share)
             mirrored = torch.from_numpy(cheek.radius)

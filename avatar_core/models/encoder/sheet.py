@@ -99,10 +99,12 @@ def _behind_photo(
     outside = (column < 0) | (column >= CANVAS_SIZE) | (row < 0) | (row >= CANVAS_SIZE)
     row, column = np.clip(row, 0, CANVAS_SIZE - 1), np.clip(column, 0, CANVAS_SIZE - 1)
     free = outside | ~relief.canvas.valid[row, column]
-    inner = distance_from(relief.matte.alpha < OPAQUE) > INSET
+    inset = distance_from(relief.matte.alpha < OPAQUE)
+    inner = inset > INSET
     x, y = pixel_grid()
     inmost = nearest(np.stack([x, y], axis=-1), inner)[row, column]
-    moves = ~inner[row, column] & ~free
+    left = cheek.reshape(-1) & (relief.face.gives_way[row, column] > 0.5)
+    moves = ~inner[row, column] & ~free & ~left
     target = np.where(moves[:, None], inmost, place[:, :2])
     near = np.linalg.norm(target - place[:, :2], axis=1) < FARTHEST_OUT * relief.face.eye_distance
     row, column = (np.clip(target[:, axis].astype(int), 0, CANVAS_SIZE - 1) for axis in (1, 0))
@@ -112,7 +114,7 @@ def _behind_photo(
     brush = np.ones((STEEP_SPAN, STEEP_SPAN), np.uint8)
     of_cheek, of_others = (cv2.erode(height, brush)[row, column] for height in (front, deeper))
     shown = np.where(cheek.reshape(-1), of_cheek, of_others)
-    behind = place[:, 2] < shown - CLEARANCE * relief.face.eye_distance
+    behind = left | (place[:, 2] < shown - CLEARANCE * relief.face.eye_distance)
     moved = np.where(moves[:, None], unproject(target[:, 0], target[:, 1], place[:, 2]), points.reshape(-1, 3))
     hidden = free | (near & behind)
     return moved.reshape(points.shape).astype(np.float32), hidden.reshape(points.shape[:2])

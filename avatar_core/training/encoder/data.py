@@ -1,9 +1,10 @@
 """Makes the encoder's training set.
 
-    python -m avatar_core.training.encoder.data --data DIR --out DIR [--shots 10] [--processes 2]
+    python -m avatar_core.training.encoder.data --data DIR --out DIR [--shots 10] [--bends 9] [--bent-shots 3]
 
 For each portrait: the photo itself, and ``--shots`` pictures of random identities made from it (another head shape,
-face texture, light, hair, expression, place and distance of the camera, background). Files that exist are kept, so an
+face texture, light, hair, expression, place and distance of the camera, background). Then the same for ``--bends``
+photos bent into other people's (see `warping`), with ``--bent-shots`` pictures each. Files that exist are kept, so an
 interrupted run goes on where it stopped.
 """
 
@@ -13,6 +14,7 @@ import argparse
 import logging
 import multiprocessing
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
@@ -22,20 +24,21 @@ from tqdm import tqdm
 
 from avatar_core.errors import AvatarError
 from avatar_core.image_io import load_image
-from avatar_core.lift.canvas import CANVAS_SIZE, MARGIN_LEFT, MARGIN_TOP
+from avatar_core.lift.canvas import CANVAS_SIZE, MARGIN_LEFT, MARGIN_TOP, inner_crop
 from avatar_core.lift.relief import build_relief
 from avatar_core.models.networks import NAMED_COUNT
 from avatar_core.rendering import create
 from avatar_core.tracking.face_model import FaceModel
 from avatar_core.tracking.photo_face import PhotoFaceFinder
 from avatar_core.training.encoder.config import EncoderSettings, load_config
-from avatar_core.training.encoder.identities import portrait_files, split, teacher_avatars
+from avatar_core.training.encoder.identities import portrait_files, split, teacher_avatar
 from avatar_core.training.encoder.pictures import Shot, picture, surface_of
 from avatar_core.training.encoder.samples import Sample, encode_sample, make_sample, write_sample
+from avatar_core.training.encoder.warping import bend
 from avatar_core.training.expression_sampling import random_combinations
 from avatar_core.training.teacher.avatar import TeacherAvatar
 from avatar_core.training.teacher.model import TeacherModel
-from avatar_core.training.teacher.portrait import load_portrait
+from avatar_core.training.teacher.portrait import cut_portrait
 from avatar_core.training.teacher.variation import vary
 from avatar_core.training.teacher_geometry import TrainingDataError
 
@@ -55,6 +58,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--config", type=Path, default=None)
     parser.add_argument("--shots", type=int, default=10, help="random pictures per portrait")
+    parser.add_argument("--bends", type=int, default=9, help="bent photos per training portrait")
+    parser.add_argument("--bent-shots", type=int, default=3, help="random pictures per bent photo")
     parser.add_argument("--processes", type=int, default=2)
     parser.add_argument("--weights", type=Path, default=Path("weights"))
     options = parser.parse_args(arguments)
@@ -70,8 +75,9 @@ def make_dataset(options: argparse.Namespace) -> None:
     config = load_config(options.config)
     files = portrait_files(options.data)
     training, held_out = split(files, config.held_out)
-    jobs = [("train", path, options.shots) for path in training]
-    jobs += [("held_out", path, HELD_OUT_SHOTS) for path in held_out]
+    jobs = [Job("train", path, 0, options.shots) for path in training]
+    jobs += [Job("held_out", path, 0, HELD_OUT_SHOTS) for path in held_out]
+    jobs += [Job("train", path, bent, options.bent_shots) for bent in range(1, options.bends + 1) for path in training]
     for kind in ("train", "held_out"):
         (options.out / kind).mkdir(parents=True, exist_ok=True)
     shares = [(options, config, jobs[k :: options.processes]) for k in range(options.processes)]
@@ -83,18 +89,33 @@ def make_dataset(options: argparse.Namespace) -> None:
             pass
 
 
-def _work(share: tuple[argparse.Namespace, EncoderSettings, list[tuple[str, Path, int]]]) -> None:
+@dataclass(frozen=True)
+class Job:
+    """The samples of one photo: ``shots`` random pictures, and itself. ``bent``: 0 as it is, else how it is bent."""
+
+    kind: str
+    path: Path
+    bent: int
+    shots: int
+
+    def target(self, out: Path, index: int) -> Path:
+        """The file of sample ``index``."""
+        bent = f"_b{self.bent}" if self.bent else ""
+        return out / self.kind / f"{self.path.stem}{bent}_{index:02d}.safetensors"
+
+
+def _work(share: tuple[argparse.Namespace, EncoderSettings, list[Job]]) -> None:
     options, config, jobs = share
     model = TeacherModel.load(options.data)
     face_model = FaceModel.load(options.weights / "face_model.safetensors")
-    maker = SampleMaker(options.data, model, face_model, config.seed)
-    for kind, path, shots in tqdm(jobs, desc="portraits", smoothing=0):
-        for index in range(shots + 1):
-            target = options.out / kind / f"{path.stem}_{index:02d}.safetensors"
+    maker = SampleMaker(model, face_model, config.seed)
+    for job in tqdm(jobs, desc="photos", smoothing=0):
+        for index in range(job.shots + 1):
+            target = job.target(options.out, index)
             if target.exists():
                 continue
             try:
-                sample = maker.sample(path, index)
+                sample = maker.sample(job, index)
             except AvatarError as error:
                 _log.warning("left out: %s", error)
                 continue
@@ -103,49 +124,69 @@ def _work(share: tuple[argparse.Namespace, EncoderSettings, list[tuple[str, Path
 
 
 class SampleMaker:
-    """Makes the samples of one portrait after the other; the same number gives the same sample."""
+    """Makes the samples of one photo after the other; the same number gives the same sample."""
 
-    def __init__(self, data: Path, model: TeacherModel, face_model: FaceModel, seed: int) -> None:
-        self._files = portrait_files(data)
+    def __init__(self, model: TeacherModel, face_model: FaceModel, seed: int) -> None:
         self._model, self._face_model, self._seed = model, face_model, seed
         self._finder = PhotoFaceFinder(face_model)
         self._rasterizer = create("cpu")
-        self._path: Path | None = None
-        self._avatar: TeacherAvatar | None = None
+        self._job: Job | None = None
+        self._photo: _Photo | None = None
         self._others: list[TeacherAvatar] = []
         self._backgrounds: list[NDArray[np.uint8]] = []
 
-    def sample(self, path: Path, index: int) -> Sample | None:
-        """Sample ``index`` of a portrait, 0 being the photo itself; None where the teacher does not fit it."""
-        if self._path != path:
-            self._take(path)
-        if self._avatar is None:
+    def sample(self, job: Job, index: int) -> Sample | None:
+        """Sample ``index`` of a photo, 0 being the photo itself; None where the teacher does not fit it.
+
+        Raises:
+            AvatarError: the photo cannot be read or shows no face.
+        """
+        if self._job != job:
+            self._job, self._photo = job, None
+            self._take(job)
+        if self._photo is None:
             return None
         if index == 0:
-            return self._photo(path, self._avatar)
-        rng = np.random.default_rng([self._seed, int.from_bytes(path.stem.encode()[-6:], "little"), index])
-        person = vary(self._avatar, rng, self._others)
+            return self._itself(self._photo)
+        rng = self._rng(job, index)
+        person = vary(self._photo.avatar, rng, self._others)
         shot = random_shot(person, rng)
         background = self._backgrounds[int(rng.integers(len(self._backgrounds)))]
         rgb, surface = picture(person, shot, self._rasterizer, background)
         return make_sample(rgb, surface, self._face_model, self._finder)
 
-    def _take(self, path: Path) -> None:
-        found = dict(teacher_avatars([path], self._model, self._face_model, self._finder))
-        self._path, self._avatar = path, found.get(path)
-        if self._avatar is None:
-            return
-        portrait = load_portrait(path, self._face_model, self._finder)
-        ground = np.asarray(cv2.GaussianBlur(portrait.image, (0, 0), 12), np.uint8)
-        self._backgrounds = [*self._backgrounds[-DONORS:], ground]
-        self._others = [*self._others[-DONORS:], self._avatar]
+    def _rng(self, job: Job, index: int) -> np.random.Generator:
+        name = int.from_bytes(job.path.stem.encode()[-6:], "little")
+        return np.random.default_rng([self._seed, name, index, *([job.bent] if job.bent else [])])
 
-    def _photo(self, path: Path, avatar: TeacherAvatar) -> Sample:
-        image = load_image(path)
-        relief = build_relief(image, self._finder.find(image).landmarks, self._face_model, lambda stage, share: None)
+    def _take(self, job: Job) -> None:
+        image = load_image(job.path)
+        landmarks = self._finder.find(image).landmarks
+        if job.bent:
+            image = bend(image, landmarks, self._rng(job, 0))
+            landmarks = self._finder.find(image).landmarks
+        portrait = cut_portrait(image, landmarks, self._face_model, wide=True)
+        avatar = teacher_avatar(portrait, f"{job.path.name}, bent {job.bent}", self._model)
+        if avatar is None:
+            return
+        self._photo = _Photo(image, landmarks, avatar)
+        ground = np.asarray(cv2.GaussianBlur(inner_crop(portrait.image), (0, 0), 12), np.uint8)
+        self._backgrounds = [*self._backgrounds[-DONORS:], ground]
+        self._others = [*self._others[-DONORS:], avatar]
+
+    def _itself(self, photo: _Photo) -> Sample:
+        relief = build_relief(photo.image, photo.landmarks, self._face_model, lambda stage, share: None)
+        avatar = photo.avatar
         surface = surface_of(avatar, avatar.source_activations, avatar.camera, CANVAS_SIZE)
         canvas_to_crop = np.column_stack([np.eye(2), [-MARGIN_LEFT, -MARGIN_TOP]])
         return encode_sample(relief, surface, canvas_to_crop)
+
+
+@dataclass(frozen=True)
+class _Photo:
+    image: NDArray[np.uint8]
+    landmarks: NDArray[np.floating]
+    avatar: TeacherAvatar
 
 
 def random_shot(avatar: TeacherAvatar, rng: np.random.Generator) -> Shot:

@@ -16,7 +16,7 @@ from avatar_core.training.teacher.avatar import TeacherAvatar
 from avatar_core.training.teacher.build import build_teacher_avatar
 from avatar_core.training.teacher.fit import fit_portrait
 from avatar_core.training.teacher.model import TeacherModel
-from avatar_core.training.teacher.portrait import load_portrait
+from avatar_core.training.teacher.portrait import Portrait, load_portrait
 from avatar_core.training.teacher_geometry import TrainingDataError
 
 PORTRAITS = "portraits_synthetic"
@@ -63,11 +63,15 @@ def teacher_avatars(
         except AvatarError as error:
             _log.warning("left out: %s", error)
             continue
-        fit = fit_portrait(model, portrait.landmarks, portrait.intrinsics)
-        if fit.error > LARGEST_ERROR or abs(fit.yaw) > LARGEST_YAW:
-            _log.warning("left out: %s (fit error %.2f %%, yaw %.0f degrees)", path.name, 100 * fit.error, fit.yaw)
-            continue
-        yield (
-            path,
-            build_teacher_avatar(model, fit, portrait.image, portrait.matte, portrait.landmarks, portrait.intrinsics),
-        )
+        avatar = teacher_avatar(portrait, path.name, model)
+        if avatar is not None:
+            yield path, avatar
+
+
+def teacher_avatar(portrait: Portrait, name: str, model: TeacherModel) -> TeacherAvatar | None:
+    """The teacher of a (wide) portrait called ``name``; None, and a warning, where it does not fit well."""
+    fit = fit_portrait(model, portrait.landmarks, portrait.intrinsics)
+    if fit.error > LARGEST_ERROR or abs(fit.yaw) > LARGEST_YAW:
+        _log.warning("left out: %s (fit error %.2f %%, yaw %.0f degrees)", name, 100 * fit.error, fit.yaw)
+        return None
+    return build_teacher_avatar(model, fit, portrait.image, portrait.matte, portrait.landmarks, portrait.intrinsics)

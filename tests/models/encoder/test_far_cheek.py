@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -9,7 +11,7 @@ import torch
 from avatar_core.avatar import Avatar
 from avatar_core.camera import Camera
 from avatar_core.engine import AvatarEngine
-from avatar_core.lift.canvas import CANVAS_SIZE, project
+from avatar_core.lift.canvas import CANVAS_SIZE, pixel_grid, project, unproject
 from avatar_core.lift.relief import Relief, build_relief
 from avatar_core.models.encoder.extent import COLLAR_DEPTH, NAPE_END, run_into_collar
 from avatar_core.models.encoder.far_cheek import LARGEST_GAIN, mirror_cheek
@@ -18,6 +20,7 @@ from avatar_core.models.encoder.learned import LearnedEncoder
 from avatar_core.models.encoder.network import EncoderNetwork
 from avatar_core.tracking.face_model import FaceModel
 from avatar_core.tracking.photo_face import PhotoFaceFinder
+from avatar_core.tracking.topology import CHIN
 from tests.models.encoder.conftest import Prepared
 
 
@@ -57,6 +60,32 @@ def test_the_mirror_image_has_the_heads_size_and_the_faces_colours(turned: Relie
     assert (median > np.percentile(face, 2, axis=0) / LARGEST_GAIN).all()
     sides = np.sign(cheek.u[chosen][:, 0])
     assert (sides == np.sign(turned.face.to_head.rotation[0, 2])).mean() > 0.99
+
+
+def test_light_from_one_side_does_not_show_as_a_seam(turned: Relief) -> None:
+    side = np.sign(turned.face.to_head.rotation[0, 2])
+    canonical = turned.face.to_head.invert_map(unproject(*pixel_grid(), turned.surfaces.head))
+    shaded = np.where(side * canonical[..., 0] < 0, 0.8, 1.0).astype(np.float32)[..., None] * turned.matte.foreground
+    plain, dark = (
+        mirror_cheek(replace(turned, matte=replace(turned.matte, foreground=colour)), ROWS, COLUMNS)
+        for colour in (turned.matte.foreground, shaded)
+    )
+    assert plain is not None and dark is not None
+    chosen = dark.share > 0.5
+    assert np.median(dark.colour[chosen] / np.maximum(plain.colour[chosen], 0.05)) > 0.93  # 0.8 on the near side
+    assert np.abs(dark.radius - plain.radius)[chosen].max() < 1e-3
+
+
+def test_pixels_that_graze_the_far_cheek_give_way(turned: Relief) -> None:
+    cheek = mirror_cheek(turned, ROWS, COLUMNS)
+    assert cheek is not None
+    face = cheek.uncovered(turned).face
+    more = face.gives_way > turned.face.gives_way
+    assert 30 < more.sum() < 0.02 * (turned.matte.alpha > 0.5).sum()
+    far = np.sign(face.to_head.rotation[0, 2]) * (pixel_grid()[0] - face.landmarks[CHIN, 0])
+    assert (far[more] > 0).mean() > 0.98
+    assert not (more & (face.body | face.mouth | face.eyes.any(0))).any()
+    assert not replace(cheek, share=np.zeros_like(cheek.share)).uncovered(turned).face.gives_way[more].any()
 
 
 def test_the_far_cheek_is_not_seen_in_the_photos_own_view(turned: Relief, face_model: FaceModel) -> None:
