@@ -31,12 +31,12 @@ SOLID, INSET = 0.9, 11
 """Coverage of a pixel that counts as the person's, and twice the pixels that it keeps from the outline: there the
 surface is steep and its colours are mixed."""
 JAW_SHADE = 9  # twice the pixels that it keeps from the jaw's lower edge, which lies in the shade
-LARGEST_GAIN, LARGEST_OFFSET, DARKEST = 1.8, 0.15, 0.03
+LARGEST_GAIN, LARGEST_OFFSET, DARKEST = 2.0, 0.15, 0.03
 """How much brighter or darker, and how many canonical units farther out or in this side may be; a colour's floor."""
 SMOOTHING = 4.0  # cells over which the sides' difference is averaged
 BURIED = 0.015  # canonical units that it lies deeper than the photo's own
 GAP = 13  # cells, side of the brush that closes what pixels, strands of hair and the body leave between them
-FEWEST_CELLS = 60
+FEWEST_CELLS, FEWEST_ALIKE = 60, 20
 GRAZING, FACING = 0.15, 0.3
 """Cosines to the view below which the photo's own pixels leave the cheek to its mirror image, and above which they
 stay: seen from the side, a pixel of the outline is a streak."""
@@ -110,15 +110,16 @@ def _joined(
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Radius and colour of the ``mirrored`` side, led smoothly over to what is ``seen`` of this one.
 
-    Light and shape differ from side to side: by how much is known where ``both`` are, and continued from there.
+    Light and shape differ from side to side: by how much is known where ``both`` are, and continued from there. Where
+    they differ by more, hair is held against skin, and nothing is learned.
     """
-    if both.sum() < FEWEST_CELLS:
-        return mirrored[..., 0], mirrored[..., 1:4]
     brighter = np.log(np.maximum(seen[..., 1:4], DARKEST) / np.maximum(mirrored[..., 1:4], DARKEST))
-    change = np.dstack([seen[..., 0] - mirrored[..., 0], brighter]).astype(np.float32)
-    limit = np.array([LARGEST_OFFSET, *[np.log(LARGEST_GAIN)] * 3], np.float32)
-    change = np.clip(change, -limit, limit) * both[..., None]
-    weight = cv2.GaussianBlur(both.astype(np.float32), (0, 0), SMOOTHING)
+    farther = seen[..., 0] - mirrored[..., 0]
+    alike = both & (np.abs(brighter) < np.log(LARGEST_GAIN)).all(-1) & (np.abs(farther) < LARGEST_OFFSET)
+    if alike.sum() < FEWEST_ALIKE:
+        return mirrored[..., 0], mirrored[..., 1:4]
+    change = np.dstack([farther, brighter]).astype(np.float32) * alike[..., None]
+    weight = cv2.GaussianBlur(alike.astype(np.float32), (0, 0), SMOOTHING)
     smooth = cv2.GaussianBlur(change, (0, 0), SMOOTHING) / np.maximum(weight, 1e-3)[..., None]
     change = push_pull(smooth, (weight > 0.1).astype(np.float32))
     return mirrored[..., 0] + change[..., 0], np.clip(mirrored[..., 1:4] * np.exp(change[..., 1:]), 0, 1)
