@@ -12,17 +12,14 @@ from __future__ import annotations
 import os
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import cast
 
-import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
-from torch import Tensor
 
 from avatar_core.avatar import Avatar
 from avatar_core.avatar_file import load_avatar
@@ -31,16 +28,14 @@ from avatar_core.devices import choose_device, cpu_report
 from avatar_core.errors import AvatarError, AvatarFileError, DeviceError, NoFaceError, WeightsError
 from avatar_core.gaussians import Gaussians
 from avatar_core.image_io import as_rgb, load_image
-from avatar_core.lift import LiftResult, draft
 from avatar_core.lift.relief import Refiner
 from avatar_core.models.animator import Animator, animation_report
-from avatar_core.models.descriptor_cpu import CpuDescriber
 from avatar_core.models.encoder import LearnedEncoder
-from avatar_core.models.hidden_teeth import settle_hidden_teeth
 from avatar_core.models.motion_encoder import ActivationSolver
 from avatar_core.models.networks import MotionNetworks
 from avatar_core.models.retarget import Retargeter
 from avatar_core.motion import HeadPose, Motion
+from avatar_core.portrait_builder import PortraitBuilder, Progress
 from avatar_core.rendering import Rasterizer, create, warm_up
 from avatar_core.rendering.compose import composite
 from avatar_core.rendering.device_picture import PictureReader
@@ -48,19 +43,16 @@ from avatar_core.simplify import QUALITIES, simplify
 from avatar_core.stage_clock import StageClock
 from avatar_core.staging import FrameAnimator, Stage, Staging
 from avatar_core.tracking.face_model import FaceModel
-from avatar_core.tracking.neutral import NeutralEstimator
 from avatar_core.tracking.photo_face import PhotoFaceFinder
 from avatar_core.tracking.tracker import Tracker
 
 Photo = str | os.PathLike[str] | NDArray[np.uint8]
 Background = str | Sequence[int] | NDArray[np.uint8]
-Progress = Callable[[str, float], None]
 
 ENCODERS = ("lift", "learned")
 DEFAULT_ENCODER = "learned"
 ENCODER_FILE = "encoder.safetensors"
 MIN_SIZE, MAX_SIZE = 16, 4096  # pixels of a rendered picture's side
-THUMBNAIL_SIDE = 256
 
 
 class AvatarEngine:
@@ -102,9 +94,7 @@ class AvatarEngine:
         self.last_activations: NDArray[np.float32] = np.zeros(networks.activation_count, np.float32)
         self.last_gaussians = 0
         self.last_encode_timings: dict[str, float] = {}
-        self._describer = CpuDescriber(networks.descriptors)
-        self._refiner = refiner
-        self._neutral = NeutralEstimator(face_model)
+        self._builder = PortraitBuilder(networks, self.solver, face_model, refiner)
         self._finder: PhotoFaceFinder | None = None
         self._clock = StageClock(self.device)
         self._reader = PictureReader(self.device) if self.device.type == "cuda" else None
@@ -313,44 +303,7 @@ class AvatarEngine:
         self, image: NDArray[np.uint8], face_landmarks: NDArray[np.float32], report: Progress
     ) -> tuple[Avatar, Retargeter]:
         """The avatar of a photo (H, W, 3) whose face has ``face_landmarks`` (478, 3), and its retargeter."""
-        report("Lifting to 3D", 0.25)
-        drafted = draft(
-            image,
-            face_landmarks,
-            self.face_model,
-            lambda stage, share: report("Lifting to 3D", 0.25 + 0.5 * share),
-            self._refiner,
-        )
-        report("Binding the motion", 0.75)
-        lifted = drafted.result
-        with ThreadPoolExecutor(1) as beside:
-            describing = beside.submit(self._describe, lifted)
-            drafted.paint()
-            to_canonical = np.linalg.inv(lifted.canonical_to_head)
-            canonical = lifted.landmarks @ to_canonical[:3, :3].T + to_canonical[:3, 3]
-            neutral = self._neutral.neutral(canonical)
-            retargeter = Retargeter(self.solver, self.face_model.mean, neutral, canonical)
-            settle_hidden_teeth(
-                drafted, self.networks, retargeter.at_rest, retargeter.source_activations, neutral, self.face_model.mean
-            )
-            f, m = describing.result()
-        avatar = Avatar(
-            rest=torch.from_numpy(lifted.rest),
-            f=f,
-            m=m,
-            neck_weight=torch.from_numpy(lifted.neck_weight),
-            expression_weight=torch.from_numpy(lifted.expression_weight),
-            part=torch.from_numpy(lifted.part),
-            source_activations=retargeter.source_activations,
-            landmarks=lifted.landmarks.astype(np.float32),
-            neutral_landmarks=neutral.astype(np.float32),
-            canonical_to_head=lifted.canonical_to_head,
-            pivot=lifted.pivot,
-            background=lifted.background,
-            thumbnail=thumbnail(lifted.crop),
-            provenance={"encoder": "lift" if self._refiner is None else "learned"},
-        )
-        return avatar, retargeter
+        return self._builder.build(image, face_landmarks, report)
 
     def _animation_report(self) -> str:
         """What animates on the GPU, and why that."""
@@ -358,11 +311,6 @@ class AvatarEngine:
 
     def _make_animator(self, avatar: Avatar, quality: str) -> FrameAnimator:
         return Animator(simplify(avatar, quality), self.networks, self.device, exact=self._exact_animation)
-
-    def _describe(self, lifted: LiftResult) -> tuple[Tensor, Tensor]:
-        """f and m (N, 48), rounded to what an avatar file keeps; zero for Gaussians that no expression moves."""
-        moves = np.flatnonzero(lifted.expression_weight > 0)
-        return self._describer.describe(lifted.u, lifted.normal, lifted.part, moves)
 
     def _animate(self, stage: Stage, motion: Motion | None) -> Gaussians:
         self.last_activations = stage.retargeter.activations(motion)
@@ -399,11 +347,6 @@ class AvatarEngine:
         if array.shape != (size, size, 3) or array.dtype != np.uint8:
             raise ValueError(f"a background picture must be uint8 ({size}, {size}, 3), got {array.dtype} {array.shape}")
         return array
-
-
-def thumbnail(crop: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """A square portrait (S, S, 3) at the size that an avatar keeps."""
-    return cv2.resize(crop, (THUMBNAIL_SIDE, THUMBNAIL_SIDE), interpolation=cv2.INTER_AREA).astype(np.uint8)
 
 
 def _head_pose(motion: Motion | None, scale: float) -> HeadPose:

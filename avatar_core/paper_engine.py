@@ -19,7 +19,7 @@ import torch
 from numpy.typing import NDArray
 
 from avatar_core.avatar import PART_NAMES, Avatar
-from avatar_core.engine import AvatarEngine, Progress, thumbnail
+from avatar_core.engine import AvatarEngine
 from avatar_core.errors import AvatarFileError, WeightsError
 from avatar_core.gaussians import COLOR, MEAN, OPACITY, SCALE
 from avatar_core.lift.canvas import cut_canvas, inner_crop
@@ -37,6 +37,7 @@ from avatar_core.models.paper.tracker import PaperTracker
 from avatar_core.models.paper.weights import load_networks
 from avatar_core.models.retarget import Retargeter
 from avatar_core.motion import Motion
+from avatar_core.portrait_builder import Progress, thumbnail
 from avatar_core.staging import FrameAnimator
 from avatar_core.tracking.face_model import FaceModel
 
