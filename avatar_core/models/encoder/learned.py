@@ -32,7 +32,7 @@ from avatar_core.models.encoder.far_cheek import FarCheek, mirror_cheek
 from avatar_core.models.encoder.guide import Guide, build_guide
 from avatar_core.models.encoder.hair_texture import hair_texture
 from avatar_core.models.encoder.layout import COLUMNS, ROWS, rays, usable
-from avatar_core.models.encoder.nape import hair_to_nape
+from avatar_core.models.encoder.nape import hair_to_nape, neck_sides
 from avatar_core.models.encoder.network import EncoderNetwork, Prediction
 from avatar_core.models.encoder.projection import canvas_position
 from avatar_core.models.encoder.sheet import cut_sheet
@@ -116,7 +116,7 @@ class LearnedEncoder:
         gates = _finer(prediction.gates[0].movedim(-1, 0), fine).movedim(0, -1)[None]
         colour = blend_sources(points, direction, similarity, front, back, coverage, base, gates)[0].numpy()
         skin = median_colour(relief.matte.foreground[relief.face.mesh.inside])
-        colour = hair_to_nape(colour, texture, skin)
+        colour = hair_to_nape(colour, texture, skin, neck_sides(relief))
         u = points[0].numpy().copy()
         if cheek is not None:
             colour += cheek.share[..., None] * (cheek.colour - colour)

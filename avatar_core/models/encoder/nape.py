@@ -2,7 +2,8 @@
 
 Few of the teacher's photos say where hair ends behind, and what the encoder learned of it is skin from half the head's
 height on: bald to the eye. Below the crown the back therefore keeps the colour that it has there; on a bald head that
-is skin, too. The neck below lies between hair and clothes, whose dark it would take on.
+is skin, too. The neck below lies between hair and clothes, whose dark it would take on: it goes on from the colours of
+the neck's sides in the photo into the shade.
 """
 
 from __future__ import annotations
@@ -11,7 +12,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from avatar_core.lift.maps import smoothstep
+from avatar_core.lift.canvas import pixel_grid, unproject
+from avatar_core.lift.far_side import skin_coloured
+from avatar_core.lift.maps import median_colour, smoothstep
+from avatar_core.lift.relief import Relief
 from avatar_core.models.encoder.layout import DOME_SHARE, cell_azimuth, rays
 
 HAIRLINE, FEATHER = -0.58, 0.14  # canonical y where hair ends at the nape, a little above the lip line; half its edge
@@ -20,13 +24,37 @@ BAND = 0.3  # of the dome's rows: the lowest ones, whose colour goes on
 STRONGEST = 0.08  # of a colour that the texture changes: more is no hair but the edge of an ear
 SKIN_SHARE, NECK_SHADE = 0.7, 0.65  # how far the neck's colour is the face's, and how bright beside it
 SMOOTH = 0.06  # of the columns over which that is a mean, to both sides
+NECK_FROM, INTO_SHADE = (74.0, 88.0), (80.0, 145.0)
+"""Degrees from the face's middle over which the neck sets in, and over which its side's colour gives way to shade."""
+JAW_CORNER = (-0.78, -0.66)  # canonical y over which neck becomes cheek, before the ears
+SIDE_ACROSS, SIDE_LEVEL = (0.2, 0.6), (-1.3, -0.8)  # canonical |x| and y of the neck's sides as a photo shows them
+FEWEST_PIXELS = 60
+OPAQUE = 0.95
+
+
+def neck_sides(relief: Relief) -> NDArray[np.float32]:
+    """(2, 3) colours of the neck's sides, canonical -x and +x; where clothes cover them the face's in the shade."""
+    face, colours = relief.face, relief.matte.foreground
+    skin = median_colour(colours[face.mesh.inside])
+    result = np.stack([NECK_SHADE * skin] * 2).astype(np.float32)
+    bare = face.body & (relief.matte.alpha > OPAQUE) & skin_coloured(colours, face.mesh.inside)
+    chosen = np.flatnonzero(bare & relief.canvas.valid)
+    x, y = (axis.reshape(-1)[chosen] for axis in pixel_grid())
+    place = face.to_head.invert(unproject(x, y, relief.surfaces.body.reshape(-1)[chosen]))
+    level = (place[:, 1] > SIDE_LEVEL[0]) & (place[:, 1] < SIDE_LEVEL[1])
+    for side, sign in enumerate((-1, 1)):
+        across = sign * place[:, 0]
+        own = chosen[level & (across > SIDE_ACROSS[0]) & (across < SIDE_ACROSS[1])]
+        if len(own) >= FEWEST_PIXELS:
+            result[side] = median_colour(colours.reshape(-1, 3)[own])
+    return result
 
 
 def hair_to_nape(
-    colour: NDArray[np.float32], texture: NDArray[np.float32], skin: NDArray[np.float32]
+    colour: NDArray[np.float32], texture: NDArray[np.float32], skin: NDArray[np.float32], sides: NDArray[np.float32]
 ) -> NDArray[np.float32]:
     """``colour`` (R, C, 3) of the layout's cells with the crown's colours led down behind, on them the light and shade
-    of ``texture`` (R, C, 3), and below them ``skin`` (3,) in the shade."""
+    of ``texture`` (R, C, 3), and below them from the neck's ``sides`` (2, 3) on ``skin`` (3,) in the shade."""
     rows, columns = colour.shape[:2]
     dome, reach = int(DOME_SHARE * rows), int(SMOOTH * columns)
     crown = colour[int((1 - BAND) * dome) : dome].mean(0)
@@ -39,6 +67,10 @@ def hair_to_nape(
     strands = np.clip(texture.mean(-1, keepdims=True), -STRONGEST, STRONGEST)
     hairy = colour + (above[:, None] * behind)[..., None] * (crown[None] + strands - colour)
     below = (1 - above) * (level < HAIRLINE + FEATHER)
-    return np.asarray(
-        hairy + (SKIN_SHARE * below[:, None] * behind)[..., None] * (NECK_SHADE * skin - hairy), np.float32
-    )
+    beside = smoothstep((JAW_CORNER[1] - level) / (JAW_CORNER[1] - JAW_CORNER[0]))[:, None]
+    beside = beside * smoothstep((azimuth - NECK_FROM[0]) / (NECK_FROM[1] - NECK_FROM[0]))[None, :]
+    shaded = smoothstep((azimuth - INTO_SHADE[0]) / (INTO_SHADE[1] - INTO_SHADE[0]))[:, None]
+    side = sides[(cell_azimuth(columns) > 0).astype(int)]
+    neck = side + shaded * (NECK_SHADE * skin - side)
+    share = below[:, None] * np.maximum(SKIN_SHARE * behind, beside)
+    return np.asarray(hairy + share[..., None] * (neck[None] - hairy), np.float32)
