@@ -12,22 +12,39 @@ import numpy as np
 from numpy.typing import NDArray
 
 from avatar_core.lift.canvas import CANVAS_SIZE, pixel_grid, unproject
+from avatar_core.lift.fill import continuation
 from avatar_core.lift.maps import distance_from, smoothstep
 from avatar_core.lift.relief import Relief
+from avatar_core.models.encoder.far_cheek import yaw_of
 
 FACE_MARGIN = 0.18  # inter-ocular distances inside the mesh over which corrections fade out
-SIDE_HAIR, CROWN = 0.1, 0.5
-"""Canonical y: hair that hangs beside the face joins it and stays where the lift puts it; above, and where nothing
-hangs, the head's own shape is believed."""
+JAW_MARGIN = 0.15  # and from the jaw's lower edge, over which they set in
+TURNED = (14.0, 20.0)  # degrees of the photo's yaw over which its far side stays where it is
+FAR_SIDE, CROWN = 0.3, (0.1, 0.5)  # canonical |x| and y over which that side begins and ends
+BESIDE_NECK = (0.45, 0.7)  # canonical |x| over which what hangs below the jaw is hair, and no neck
+HANGING_BLUR, HANGING_REACH = 0.05, 0.5
+"""Inter-ocular distances below the head over which hanging hair goes with the hair above it."""
 SIDE_REACH = 1.2  # canonical |x| of the head's sides
 
 
 def correctable(relief: Relief) -> NDArray[np.float32]:
     """(S, S) share of a depth correction that a pixel takes: head and hair, not the inner face (lids, eyes and lips
-    are fitted to the mesh) and not the body."""
+    are fitted to the mesh), nor its jaw, close behind which the mouth lies, and not the body.
+
+    A turned face ends, on its far side, in front of what lies beyond: no smooth map moves one and not the other.
+    """
     face = relief.face
     depth = distance_from(~face.mesh.inside) / face.eye_distance
-    outside = 1 - smoothstep(depth / FACE_MARGIN)
+    off_jaw = smoothstep(distance_from(face.body) / (JAW_MARGIN * face.eye_distance))
+    outside = np.where(face.mesh.inside, (1 - smoothstep(depth / FACE_MARGIN)) * off_jaw, 1)
+    yaw = yaw_of(relief)
+    turned = smoothstep(np.array((abs(yaw) - TURNED[0]) / (TURNED[1] - TURNED[0])))
+    if turned > 0:
+        x, y = pixel_grid()
+        canonical = face.to_head.invert_map(unproject(x, y, relief.surfaces.head))
+        far = smoothstep(np.sign(yaw) * canonical[..., 0] / FAR_SIDE)
+        below = 1 - smoothstep((canonical[..., 1] - CROWN[0]) / (CROWN[1] - CROWN[0]))
+        outside = outside * (1 - turned * far * below)
     return np.where(face.body, 0, outside).astype(np.float32)
 
 
@@ -36,14 +53,20 @@ def with_correction(relief: Relief, correction: NDArray[np.float32], bare: tuple
 
     Args:
         correction: (160, 160) inter-ocular distances towards the viewer.
-        bare: how far the head's sides, canonical -x and +x, show ears and neck, and no hair over them.
+        bare: how far nothing hangs beside the neck, on the sides of canonical -x and +x; hair that does goes with the
+            hair above it.
     """
-    size = (CANVAS_SIZE, CANVAS_SIZE)
-    full = np.float32(relief.face.eye_distance) * cv2.resize(correction, size, interpolation=cv2.INTER_CUBIC)
+    size, unit = (CANVAS_SIZE, CANVAS_SIZE), np.float32(relief.face.eye_distance)
+    full = unit * cv2.resize(correction, size, interpolation=cv2.INTER_CUBIC) * correctable(relief)
+    head = relief.surfaces.head + full
     x, y = pixel_grid()
-    canonical = relief.face.to_head.invert_map(unproject(x, y, relief.surfaces.head))
-    above = smoothstep((canonical[..., 1] - SIDE_HAIR) / (CROWN - SIDE_HAIR))
+    canonical = relief.face.to_head.invert_map(unproject(x, y, relief.surfaces.body))
     left_to_right = np.clip(canonical[..., 0] / (2 * SIDE_REACH) + 0.5, 0, 1)
-    beside = bare[0] + (bare[1] - bare[0]) * left_to_right
-    head = relief.surfaces.head + full * correctable(relief) * (above + (1 - above) * beside)
-    return replace(relief, surfaces=replace(relief.surfaces, head=head.astype(np.float32)))
+    hangs = 1 - (bare[0] + (bare[1] - bare[0]) * left_to_right)
+    hangs = hangs * smoothstep((np.abs(canonical[..., 0]) - BESIDE_NECK[0]) / (BESIDE_NECK[1] - BESIDE_NECK[0]))
+    known = (relief.matte.alpha > 0.5) & ~relief.face.body
+    below = continuation(full[..., None], known.astype(np.float32), HANGING_BLUR * float(unit))
+    fade = np.exp(-((distance_from(known) / (HANGING_REACH * unit)) ** 2))
+    body = relief.surfaces.body + below * hangs * fade
+    surfaces = replace(relief.surfaces, head=head.astype(np.float32), body=body.astype(np.float32))
+    return replace(relief, surfaces=surfaces)

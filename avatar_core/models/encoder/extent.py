@@ -11,7 +11,6 @@ import torch
 from numpy.typing import NDArray
 
 from avatar_core.lift.canvas import CANVAS_SIZE, project
-from avatar_core.lift.far_side import skin_coloured
 from avatar_core.lift.maps import smoothstep
 from avatar_core.lift.relief import Relief
 from avatar_core.models.encoder.layout import CENTRE, COLUMNS, ROWS, cell_azimuth, locate, rays
@@ -25,9 +24,6 @@ stay; cells up to half of `BESIDE` from the template's edge count as its own."""
 BESIDE_NECK, BELOW_EAR = np.linspace(0.85, 1.1, 6), np.linspace(-1.05, -0.5, 8)
 """Canonical |x| and y where a bare neck leaves the background to be seen and hanging hair does not."""
 BARE_FROM, BARE_FULLY = 0.3, 0.6
-EAR_ACROSS, EAR_LEVEL = np.linspace(0.72, 0.92, 6), np.linspace(-0.35, 0.05, 7)
-"""Canonical |x| and y of an ear."""
-EAR_FROM, EAR_FULLY = 0.36, 0.55  # share of skin there
 SHOULDERS = -1.3  # canonical y
 NAPE_END, COLLAR_DEPTH = -1.02, -1.62
 """Canonical y from which the nape runs straight down, as it was there, and where it has run deep enough into the collar
@@ -63,13 +59,6 @@ def bare_sides(relief: Relief) -> tuple[float, float]:
     covered = relief.matte.alpha
     left, right = (1 - _mean_at(covered, relief, side * BESIDE_NECK, BELOW_EAR, 0.0) for side in (-1.0, 1.0))
     return _ramp(left, BARE_FROM, BARE_FULLY), _ramp(right, BARE_FROM, BARE_FULLY)
-
-
-def bare_ears(relief: Relief) -> tuple[float, float]:
-    """1 where an ear shows, 0 where hair lies over it: on the sides of canonical -x and +x."""
-    skin = skin_coloured(relief.matte.foreground, relief.face.mesh.inside) * relief.matte.alpha
-    left, right = (_mean_at(skin, relief, side * EAR_ACROSS, EAR_LEVEL, 0.0) for side in (-1.0, 1.0))
-    return _ramp(left, EAR_FROM, EAR_FULLY), _ramp(right, EAR_FROM, EAR_FULLY)
 
 
 def _mean_at(

@@ -81,10 +81,15 @@ class FarCheek:
         return replace(relief, face=replace(face, gives_way=np.maximum(face.gives_way, gives)))
 
 
+def yaw_of(relief: Relief) -> float:
+    """Degrees by which the face looks to the image's right."""
+    rotation = relief.face.to_head.rotation
+    return float(np.degrees(np.arctan2(rotation[0, 2], rotation[2, 2])))
+
+
 def mirror_cheek(relief: Relief, rows: int, columns: int) -> FarCheek | None:
     """The far cheek of a photo on a layout of ``rows`` x ``columns``; None where the photo shows both sides."""
-    rotation = relief.face.to_head.rotation
-    yaw = float(np.degrees(np.arctan2(rotation[0, 2], rotation[2, 2])))
+    yaw = yaw_of(relief)
     turned = float(smoothstep(np.array([(abs(yaw) - TURNED_FROM) / (TURNED_FULLY - TURNED_FROM)]))[0])
     if turned == 0:
         return None

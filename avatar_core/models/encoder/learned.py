@@ -23,7 +23,6 @@ from avatar_core.models.encoder.extent import (
     PRESENT,
     above_shoulders,
     bare_columns,
-    bare_ears,
     bare_sides,
     run_into_collar,
     stood_for,
@@ -72,9 +71,9 @@ class LearnedEncoder:
         similarity = torch.from_numpy(guide.canonical_to_head).float()[None]
         maps = torch.from_numpy(guide.maps)[None].contiguous(memory_format=torch.channels_last)  # a fifth faster
         prediction = run_into_collar(self.network(maps, similarity))
-        sides, ears = bare_sides(relief), bare_ears(relief)
+        sides = bare_sides(relief)
         presence = prediction.presence[0].numpy() * usable() * bare_columns(sides)
-        corrected = with_correction(relief, prediction.correction[0].numpy(), (sides[0] * ears[0], sides[1] * ears[1]))
+        corrected = with_correction(relief, prediction.correction[0].numpy(), sides)
         radius = prediction.radius[0].numpy()
         fine = 1 if (relief.matte.alpha > 0.5).sum() > LARGE_PERSON else 2
         cheek = mirror_cheek(corrected, fine * ROWS, fine * COLUMNS)

@@ -6,13 +6,14 @@ from dataclasses import replace
 
 import numpy as np
 import torch
+from scipy.spatial.transform import Rotation
 
 from avatar_core.avatar import PART_NAMES
 from avatar_core.lift import lift
-from avatar_core.lift.canvas import CANVAS_SIZE, project
+from avatar_core.lift.canvas import CANVAS_SIZE, pixel_grid, project, unproject
+from avatar_core.lift.maps import distance_from
 from avatar_core.models.encoder import LearnedEncoder
-from avatar_core.models.encoder.correction import with_correction
-from avatar_core.models.encoder.extent import bare_ears
+from avatar_core.models.encoder.correction import correctable, with_correction
 from avatar_core.models.encoder.guide import GUIDE_CHANNELS, GUIDE_SIZE, build_guide
 from avatar_core.models.encoder.network import EncoderNetwork
 from avatar_core.tracking.face_model import FaceModel
@@ -79,11 +80,34 @@ def test_a_correction_moves_hair_and_leaves_face_and_body(prepared: Prepared) ->
     assert not change[face.body].any()
 
 
-def test_hanging_hair_stays_where_the_lift_puts_it(prepared: Prepared) -> None:
+def test_hanging_hair_goes_with_the_hair_above_it(prepared: Prepared) -> None:
+    """No step between head and what hangs from it; where nothing hangs, and in the middle, the body stays."""
     relief, face = prepared.relief, prepared.relief.face
-    corrected = with_correction(relief, np.full((GUIDE_SIZE, GUIDE_SIZE), 0.1, np.float32), (0.0, 0.0))
-    below = np.arange(CANVAS_SIZE) > face.landmarks[4, 1]
-    assert np.abs(corrected.surfaces.head - relief.surfaces.head)[below].max() < 1e-3
+    even = np.full((GUIDE_SIZE, GUIDE_SIZE), 0.1, np.float32)
+    hanging, bare = (with_correction(relief, even, (value, value)).surfaces.body for value in (0.0, 1.0))
+    assert np.abs(bare - relief.surfaces.body).max() < 1e-3
+    moved = hanging - relief.surfaces.body
+    x, y = pixel_grid()
+    across = np.abs(face.to_head.invert_map(unproject(x, y, relief.surfaces.body))[..., 0])
+    assert np.abs(moved[across < 0.4]).max() < 1e-3
+    head = (relief.matte.alpha > 0.5) & ~face.body & ~face.mesh.inside
+    beside = (distance_from(head) < 3) & face.body & (across > 0.75)
+    assert beside.any()
+    assert np.median(moved[beside]) > 0.06 * face.eye_distance
+
+
+def test_the_far_side_of_a_turned_face_keeps_its_place(prepared: Prepared) -> None:
+    relief = prepared.relief
+    turn = Rotation.from_euler("y", 25, degrees=True).as_matrix()
+    similarity = replace(relief.face.to_head, rotation=turn @ relief.face.to_head.rotation)
+    turned = replace(relief, face=replace(relief.face, to_head=similarity))
+    share, before = correctable(turned), correctable(relief)
+    x, y = pixel_grid()
+    canonical = similarity.invert_map(unproject(x, y, relief.surfaces.head))
+    below = canonical[..., 1] < 0.1
+    assert before[below & (canonical[..., 0] > 0.3)].max() == 1.0
+    assert not share[below & (canonical[..., 0] > 0.3)].any()
+    assert np.array_equal(share[canonical[..., 0] < 0], before[canonical[..., 0] < 0])
 
 
 def test_the_template_is_not_seen_in_the_photos_own_view(prepared: Prepared, face_model: FaceModel) -> None:
@@ -96,13 +120,3 @@ def test_the_template_is_not_seen_in_the_photos_own_view(prepared: Prepared, fac
     assert (relief.matte.alpha[row, column][known] > 0.8).mean() > 0.99
     shown = np.where(relief.face.body, relief.surfaces.body, relief.surfaces.head)[row, column]
     assert (place[inside, 2] <= shown)[known].mean() > 0.99
-
-
-def test_hair_over_the_ears_is_told_from_bare_ears(prepared: Prepared) -> None:
-    """The bundled portrait's hair covers its ears; painted over in the face's own colour they count as bare."""
-    relief, face = prepared.relief, prepared.relief.face
-    assert max(bare_ears(relief)) < 0.2
-    tone = np.median(relief.matte.foreground[face.mesh.inside], axis=0)
-    painted = np.broadcast_to(tone, relief.matte.foreground.shape).astype(np.float32)
-    bald = replace(relief, matte=replace(relief.matte, foreground=painted))
-    assert min(bare_ears(bald)) > 0.9
