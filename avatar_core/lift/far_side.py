@@ -22,6 +22,7 @@ it is used."""
 CHEEK_WIDTH = 0.14  # inter-ocular distances beside the face mesh that may still be cheek, not hair
 FOREHEAD = 10
 SKIN_DEVIATION = 2.2  # robust standard deviations from the face's median colour
+DARKEST_SKIN, SKIN_STRIDE = 0.5, 5  # of the face's brightness; one of so many of its pixels is enough for that
 RIM_INSET = 0.04  # inter-ocular distances: nearer to the rim some background is left in the colours
 RIM_BAND = 0.26  # inter-ocular distances from the silhouette whose colours the far side takes
 COLLAR_FROM, COLLAR_TO = 0.2, 0.6
@@ -126,6 +127,14 @@ def skin_coloured(foreground: NDArray[np.float32], face: NDArray[np.bool_]) -> N
     middle = median_colour(samples)
     spread = 1.5 * median_colour(np.abs(samples - middle)) + np.float32(0.03)
     return close_to(foreground, middle, 1 / spread, 3 * SKIN_DEVIATION**2)
+
+
+def lit_skin(foreground: NDArray[np.float32], face: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """`skin_coloured` less what is much darker than the face: on a face half in the shade hair and black clothes pass
+    for skin."""
+    skin = skin_coloured(foreground, face)
+    typical = float(median_colour(foreground[face][::SKIN_STRIDE]).mean())
+    return np.asarray(skin & (foreground.mean(-1) > DARKEST_SKIN * typical))
 
 
 @kernel()

@@ -13,11 +13,9 @@ from numpy.typing import NDArray
 from avatar_core.lift.canvas import CANVAS_SIZE, project
 from avatar_core.lift.maps import smoothstep
 from avatar_core.lift.relief import Relief
-from avatar_core.models.encoder.layout import CENTRE, COLUMNS, ROWS, cell_azimuth, locate, rays
+from avatar_core.models.encoder.layout import CENTRE, COLUMNS, PRESENT, ROWS, cell_azimuth, locate, rays
 from avatar_core.models.encoder.network import Prediction
 
-PRESENT = 0.4
-"""Presence from which a cell is filled."""
 OUTGROWN, HEAD_ABOVE, BESIDE = 1.5, -0.8, 7
 """Below canonical y `HEAD_ABOVE`, far-side samples beyond this multiple of the template's radius are shoulders and
 stay; cells up to half of `BESIDE` from the template's edge count as its own."""

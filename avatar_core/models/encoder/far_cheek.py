@@ -14,13 +14,13 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from avatar_core.lift.canvas import FOCAL, pixel_grid, unproject
-from avatar_core.lift.far_side import FOREHEAD, skin_coloured
+from avatar_core.lift.canvas import CROP_SIZE, FOCAL, MARGIN_LEFT, MARGIN_TOP, pixel_grid, unproject
+from avatar_core.lift.far_side import FOREHEAD, lit_skin
 from avatar_core.lift.fill import push_pull
 from avatar_core.lift.maps import smoothstep
 from avatar_core.lift.relief import Relief
 from avatar_core.lift.torso import LOWER_LIP
-from avatar_core.models.encoder.layout import cell_azimuth, cell_means, locate, rays
+from avatar_core.models.encoder.layout import PRESENT, cell_azimuth, cell_means, locate, rays
 
 TURNED_FROM, TURNED_FULLY = 8.5, 11.5  # degrees of the photo's yaw
 NEAREST, FARTHEST, COVERED = (26.0, 36.0), (85.0, 100.0), (58.0, 72.0)
@@ -40,6 +40,7 @@ FEWEST_CELLS, FEWEST_ALIKE = 60, 20
 GRAZING, FACING = 0.15, 0.3
 """Cosines to the view below which the photo's own pixels leave the cheek to its mirror image, and above which they
 stay: seen from the side, a pixel of the outline is a streak."""
+SMOOTH_HEIGHT = 1.0  # pixels
 HAIR_FROM, HAIR_FULLY = 0.1, 0.25  # inter-ocular distances that hair beyond the far outline is wide
 NOSE_BRIDGE = 6
 
@@ -61,24 +62,32 @@ class FarCheek:
     def uncovered(self, relief: Relief) -> Relief:
         """``relief`` whose pixels give way where they graze the cheek that the mirror image stands for."""
         face = relief.face
-        x, y = pixel_grid()
-        height = cv2.GaussianBlur(relief.surfaces.head, (0, 0), 1.0)
-        down, across = np.gradient(height)
-        # Depth shrinks all offsets from the middle: a ray leans outwards by these slopes.
-        lean = ((x - 0.5 * x.shape[1]) * across + (y - 0.5 * y.shape[0]) * down) / FOCAL
-        cosine = (1 + lean) / np.sqrt(1 + across * across + down * down)
-        grazing = 1 - smoothstep((cosine - GRAZING) / (FACING - GRAZING))
+        grazing = 1 - smoothstep((view_cosine(relief.surfaces.head) - GRAZING) / (FACING - GRAZING))
         near = (grazing > 0) & (relief.matte.alpha > 0) & ~face.body & ~face.eyes.any(0) & ~face.mouth
         chosen = np.flatnonzero(near)
+        x, y = pixel_grid()
         place = (axis.reshape(-1)[chosen] for axis in (x, y, relief.surfaces.head))
-        canonical = face.to_head.invert(unproject(*place))
         rows, columns = self.share.shape
-        cell = locate(canonical, rows, columns).astype(int)
+        cell = locate(face.to_head.invert(unproject(*place)), rows, columns).astype(int)
         inside = cell[:, 0] < rows
-        gives = np.zeros(x.size, np.float32)
-        gives[chosen[inside]] = self.share[cell[inside, 0], cell[inside, 1] % columns]
-        gives = gives.reshape(x.shape) * grazing
+        share = self.share[cell[inside, 0], cell[inside, 1] % columns]
+        gives = np.zeros(near.size, np.float32)
+        gives[chosen[inside]] = np.where(share > PRESENT, share, 0)
+        gives = gives.reshape(near.shape) * grazing
         return replace(relief, face=replace(face, gives_way=np.maximum(face.gives_way, gives)))
+
+
+def view_cosine(height: NDArray[np.float32]) -> NDArray[np.float32]:
+    """(S, S) cosine between the photo's rays and the normals of a surface of ``height`` (S, S), pixels."""
+    smooth = cv2.GaussianBlur(height, (0, 0), SMOOTH_HEIGHT)
+    down, across = np.gradient(smooth)
+    middle = (MARGIN_LEFT + CROP_SIZE / 2, MARGIN_TOP + CROP_SIZE / 2)
+    x, y = (axis - np.float32(centre) for axis, centre in zip(pixel_grid(), middle, strict=True))
+    # A point at height h stands at (x, y) s and FOCAL s from the camera, s = 1 - h / FOCAL.
+    near = 1 - smooth / np.float32(FOCAL)
+    towards = near - (x * across + y * down) / np.float32(FOCAL)
+    ray = np.sqrt(1 + (x * x + y * y) / np.float32(FOCAL**2))
+    return np.asarray(near / (ray * np.sqrt(across * across + down * down + towards * towards)), np.float32)
 
 
 def yaw_of(relief: Relief) -> float:
@@ -136,7 +145,7 @@ def _far_outline_bare(relief: Relief, yaw: float) -> float:
     top, bottom = (int(face.landmarks[index, 1]) for index in (NOSE_BRIDGE, LOWER_LIP))
     far = np.sign(yaw) * (np.arange(face.body.shape[1])[None, :] - face.landmarks[NOSE_BRIDGE, 0]) > 0
     beyond = (relief.matte.alpha > 0.5) & ~face.mesh.inside & far
-    beyond &= ~skin_coloured(relief.matte.foreground, face.mesh.inside)
+    beyond &= ~lit_skin(relief.matte.foreground, face.mesh.inside)
     width = beyond[max(top, 0) : bottom].sum(1).mean() / face.eye_distance if bottom > max(top, 0) else 0.0
     return 1 - float(smoothstep(np.array([(width - HAIR_FROM) / (HAIR_FULLY - HAIR_FROM)]))[0])
 

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 ROWS, COLUMNS = 80, 120
+PRESENT = 0.4  # presence from which a cell is filled
 CENTRE = np.array([0.0, 0.28, -0.78])
 BOTTOM = -1.75
 DOME_SHARE = 0.48  # of the rows: those above the centre

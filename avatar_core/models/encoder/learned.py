@@ -20,7 +20,6 @@ from avatar_core.lift.relief import Refinement, Relief
 from avatar_core.models.encoder.appearance import blend_sources, sample
 from avatar_core.models.encoder.correction import with_correction
 from avatar_core.models.encoder.extent import (
-    PRESENT,
     above_shoulders,
     bare_columns,
     bare_sides,
@@ -30,7 +29,7 @@ from avatar_core.models.encoder.extent import (
 from avatar_core.models.encoder.far_cheek import FarCheek, mirror_cheek
 from avatar_core.models.encoder.guide import Guide, build_guide
 from avatar_core.models.encoder.hair_texture import hair_texture
-from avatar_core.models.encoder.layout import COLUMNS, ROWS, rays, usable
+from avatar_core.models.encoder.layout import COLUMNS, PRESENT, ROWS, rays, usable
 from avatar_core.models.encoder.nape import hair_to_nape, neck_sides
 from avatar_core.models.encoder.network import EncoderNetwork, Prediction
 from avatar_core.models.encoder.projection import canvas_position
@@ -115,7 +114,7 @@ class LearnedEncoder:
         gates = _finer(prediction.gates[0].movedim(-1, 0), fine).movedim(0, -1)[None]
         colour = blend_sources(points, direction, similarity, front, back, coverage, base, gates)[0].numpy()
         skin = median_colour(relief.matte.foreground[relief.face.mesh.inside])
-        colour = hair_to_nape(colour, texture, skin, neck_sides(relief))
+        colour = hair_to_nape(colour, texture, skin, neck_sides(relief, skin))
         u = points[0].numpy().copy()
         if cheek is not None:
             colour += cheek.share[..., None] * (cheek.colour - colour)

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from avatar_core.lift.canvas import pixel_grid, unproject
-from avatar_core.lift.far_side import skin_coloured
+from avatar_core.lift.far_side import lit_skin
 from avatar_core.lift.maps import median_colour, smoothstep
 from avatar_core.lift.relief import Relief
 from avatar_core.models.encoder.layout import DOME_SHARE, cell_azimuth, rays
@@ -32,12 +32,12 @@ FEWEST_PIXELS = 60
 OPAQUE = 0.95
 
 
-def neck_sides(relief: Relief) -> NDArray[np.float32]:
-    """(2, 3) colours of the neck's sides, canonical -x and +x; where clothes cover them the face's in the shade."""
+def neck_sides(relief: Relief, skin: NDArray[np.float32]) -> NDArray[np.float32]:
+    """(2, 3) colours of the neck's sides, canonical -x and +x; where hair or clothes cover them ``skin`` (3,), the
+    face's colour, in the shade."""
     face, colours = relief.face, relief.matte.foreground
-    skin = median_colour(colours[face.mesh.inside])
     result = np.stack([NECK_SHADE * skin] * 2).astype(np.float32)
-    bare = face.body & (relief.matte.alpha > OPAQUE) & skin_coloured(colours, face.mesh.inside)
+    bare = face.body & (relief.matte.alpha > OPAQUE) & lit_skin(colours, face.mesh.inside)
     chosen = np.flatnonzero(bare & relief.canvas.valid)
     x, y = (axis.reshape(-1)[chosen] for axis in pixel_grid())
     place = face.to_head.invert(unproject(x, y, relief.surfaces.body.reshape(-1)[chosen]))

@@ -26,6 +26,7 @@ BURIED = 0.012
 OPAQUE, INSET, CLEARANCE = 0.9, 6.0, 0.01
 """How far within the person's outline (coverage, pixels) and behind the visible surface (inter-ocular distances) the
 template stays: its samples are soft discs."""
+LEFT = 0.1  # how far the photo's pixels give way from which the far cheek may be seen in their place
 STEEP_SPAN = 5  # pixels: it stays behind all that is visible so near
 FARTHEST_OUT = 0.3  # inter-ocular distances outside the outline beyond which a sample is left out
 LONGEST_STEP, SMALLEST_AREA = 2.5, 0.02  # of a sample, over the median one
@@ -99,11 +100,10 @@ def _behind_photo(
     outside = (column < 0) | (column >= CANVAS_SIZE) | (row < 0) | (row >= CANVAS_SIZE)
     row, column = np.clip(row, 0, CANVAS_SIZE - 1), np.clip(column, 0, CANVAS_SIZE - 1)
     free = outside | ~relief.canvas.valid[row, column]
-    inset = distance_from(relief.matte.alpha < OPAQUE)
-    inner = inset > INSET
+    inner = distance_from(relief.matte.alpha < OPAQUE) > INSET
     x, y = pixel_grid()
     inmost = nearest(np.stack([x, y], axis=-1), inner)[row, column]
-    left = cheek.reshape(-1) & (relief.face.gives_way[row, column] > 0.5)
+    left = cheek.reshape(-1) & (relief.face.gives_way[row, column] > LEFT)
     moves = ~inner[row, column] & ~free & ~left
     target = np.where(moves[:, None], inmost, place[:, :2])
     near = np.linalg.norm(target - place[:, :2], axis=1) < FARTHEST_OUT * relief.face.eye_distance

@@ -76,8 +76,8 @@ def make_dataset(options: argparse.Namespace) -> None:
     files = portrait_files(options.data)
     training, held_out = split(files, config.held_out)
     jobs = [Job("train", path, 0, options.shots) for path in training]
-    jobs += [Job("held_out", path, 0, HELD_OUT_SHOTS) for path in held_out]
     jobs += [Job("train", path, bent, options.bent_shots) for bent in range(1, options.bends + 1) for path in training]
+    jobs += [Job("held_out", path, 0, HELD_OUT_SHOTS) for path in held_out]  # last: none of them may lend its face
     for kind in ("train", "held_out"):
         (options.out / kind).mkdir(parents=True, exist_ok=True)
     shares = [(options, config, jobs[k :: options.processes]) for k in range(options.processes)]
@@ -117,7 +117,7 @@ def _work(share: tuple[argparse.Namespace, EncoderSettings, list[Job]]) -> None:
             try:
                 sample = maker.sample(job, index)
             except AvatarError as error:
-                _log.warning("left out: %s", error)
+                _log.warning("left out: %s: %s", target.stem, error)
                 continue
             if sample is not None:
                 write_sample(sample, target)

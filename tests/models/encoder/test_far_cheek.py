@@ -9,12 +9,12 @@ import pytest
 import torch
 
 from avatar_core.avatar import Avatar
-from avatar_core.camera import Camera
+from avatar_core.camera import DEFAULT_RADIUS, Camera
 from avatar_core.engine import AvatarEngine
 from avatar_core.lift.canvas import CANVAS_SIZE, pixel_grid, project, unproject
 from avatar_core.lift.relief import Relief, build_relief
 from avatar_core.models.encoder.extent import COLLAR_DEPTH, NAPE_END, run_into_collar
-from avatar_core.models.encoder.far_cheek import LARGEST_GAIN, mirror_cheek
+from avatar_core.models.encoder.far_cheek import COVERED, LARGEST_GAIN, mirror_cheek, view_cosine
 from avatar_core.models.encoder.layout import COLUMNS, ROWS, cell_azimuth, rays
 from avatar_core.models.encoder.learned import LearnedEncoder
 from avatar_core.models.encoder.network import EncoderNetwork
@@ -74,6 +74,37 @@ def test_light_from_one_side_does_not_show_as_a_seam(turned: Relief) -> None:
     chosen = (dark.share > 0.5) & (np.abs(cell_azimuth()) < 50)
     assert np.median(dark.colour[chosen] / np.maximum(plain.colour[chosen], 0.05)) > 0.93  # 0.8 on the near side
     assert np.abs(dark.radius - plain.radius)[chosen].max() < 0.03
+
+
+def test_the_cosine_to_the_view_is_that_of_the_surface() -> None:
+    x, y = pixel_grid()
+    height = 80 * np.exp(-(((x - 260) / 90) ** 2 + ((y - 350) / 120) ** 2)).astype(np.float32)
+    points = unproject(x, y, height).astype(np.float64)
+    normal = np.cross(np.gradient(points, axis=1), np.gradient(points, axis=0))
+    view = np.array([0, 0, DEFAULT_RADIUS]) - points
+    normal, view = (v / np.linalg.norm(v, axis=-1, keepdims=True) for v in (normal, view))
+    expected = np.abs((normal * view).sum(-1))
+    inner = np.s_[4:-4, 4:-4]
+    assert np.abs(view_cosine(height) - expected)[inner].max() < 0.02
+    assert expected[inner].min() < 0.8
+
+
+@pytest.mark.parametrize("hair", [0.03, 0.2])
+def test_dark_hair_beyond_the_far_outline_covers_the_ear(turned: Relief, hair: float) -> None:
+    """Hair as dark as the shade on half of the face is hair; the same pixels in the face's colour are bare skin."""
+    face, side = turned.face, np.sign(turned.face.to_head.rotation[0, 2])
+    canonical = face.to_head.invert_map(unproject(*pixel_grid(), turned.surfaces.head))
+    shade = np.where(side * canonical[..., 0] > 0.1, 0.45, 1.0).astype(np.float32)[..., None]
+    skin = np.median(turned.matte.foreground[face.mesh.inside], axis=0)
+    covered = np.where(face.mesh.inside[..., None], shade * turned.matte.foreground, np.float32(hair) * skin)
+    wide = replace(turned, matte=replace(turned.matte, alpha=np.ones_like(turned.matte.alpha), foreground=covered))
+    bare = replace(wide, matte=replace(wide.matte, foreground=np.broadcast_to(skin, covered.shape).astype(np.float32)))
+    reach = []
+    for relief in (wide, bare):
+        cheek = mirror_cheek(relief, ROWS, COLUMNS)
+        assert cheek is not None
+        reach.append(np.abs(cell_azimuth())[cheek.share.max(0) > 0.05].max())
+    assert reach[0] < COVERED[1] + 3 and reach[1] > COVERED[1] + 10
 
 
 def test_pixels_that_graze_the_far_cheek_give_way(turned: Relief) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
+import pytest
 import torch
 from scipy.spatial.transform import Rotation
 
@@ -13,7 +14,7 @@ from avatar_core.lift import lift
 from avatar_core.lift.canvas import CANVAS_SIZE, pixel_grid, project, unproject
 from avatar_core.lift.maps import distance_from
 from avatar_core.models.encoder import LearnedEncoder
-from avatar_core.models.encoder.correction import correctable, with_correction
+from avatar_core.models.encoder.correction import held_back, with_correction
 from avatar_core.models.encoder.guide import GUIDE_CHANNELS, GUIDE_SIZE, build_guide
 from avatar_core.models.encoder.network import EncoderNetwork
 from avatar_core.tracking.face_model import FaceModel
@@ -96,18 +97,27 @@ def test_hanging_hair_goes_with_the_hair_above_it(prepared: Prepared) -> None:
     assert np.median(moved[beside]) > 0.06 * face.eye_distance
 
 
-def test_the_far_side_of_a_turned_face_keeps_its_place(prepared: Prepared) -> None:
+@pytest.mark.parametrize("side", [-1, 1])
+def test_the_far_side_of_a_turned_face_keeps_its_place(prepared: Prepared, side: int) -> None:
     relief = prepared.relief
-    turn = Rotation.from_euler("y", 25, degrees=True).as_matrix()
+    turn = Rotation.from_euler("y", 25 * side, degrees=True).as_matrix()
     similarity = replace(relief.face.to_head, rotation=turn @ relief.face.to_head.rotation)
     turned = replace(relief, face=replace(relief.face, to_head=similarity))
-    share, before = correctable(turned), correctable(relief)
+    left_out, before = held_back(turned), held_back(relief)
     x, y = pixel_grid()
     canonical = similarity.invert_map(unproject(x, y, relief.surfaces.head))
-    below = canonical[..., 1] < 0.1
-    assert before[below & (canonical[..., 0] > 0.3)].max() == 1.0
-    assert not share[below & (canonical[..., 0] > 0.3)].any()
-    assert np.array_equal(share[canonical[..., 0] < 0], before[canonical[..., 0] < 0])
+    far = (canonical[..., 1] < 0.1) & (side * canonical[..., 0] > 0.3)
+    assert (left_out[far] == 1).all() and before[far].min() == 0
+    near = side * canonical[..., 0] < 0
+    assert np.array_equal(left_out[near], before[near])
+
+
+def test_a_correction_leaves_the_jaw_in_front_of_the_mouth(prepared: Prepared) -> None:
+    relief, face = prepared.relief, prepared.relief.face
+    back = with_correction(relief, np.full((GUIDE_SIZE, GUIDE_SIZE), -0.3, np.float32), (1.0, 1.0))
+    edge = face.mesh.inside & (distance_from(face.body) < 3)
+    assert edge.any()
+    assert np.abs(back.surfaces.head - relief.surfaces.head)[edge].max() < 0.02 * face.eye_distance
 
 
 def test_the_template_is_not_seen_in_the_photos_own_view(prepared: Prepared, face_model: FaceModel) -> None:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
+import pytest
 
 from avatar_core.models.encoder.layout import cell_azimuth, rays
-from avatar_core.models.encoder.nape import hair_to_nape, neck_sides
+from avatar_core.models.encoder.nape import NECK_SHADE, hair_to_nape, neck_sides
 from tests.models.encoder.conftest import Prepared
 
 HAIR, SKIN = np.array([0.1, 0.08, 0.05], np.float32), np.array([0.8, 0.6, 0.5], np.float32)
@@ -68,11 +69,17 @@ def test_the_neck_goes_on_from_the_colour_of_its_side():
     assert steps[:, (np.abs(azimuth[:-1]) > 88)].max() < 0.03
 
 
-def test_the_necks_sides_have_the_photos_colour(prepared: Prepared):
+@pytest.mark.parametrize("cover", [(0.1, 0.2, 0.8), (0.03, 0.03, 0.03)], ids=["blue", "black"])
+def test_the_necks_sides_have_the_photos_colour_and_not_that_of_clothes(
+    prepared: Prepared, cover: tuple[float, float, float]
+):
     relief = prepared.relief
-    shown = neck_sides(relief)
-    skin = np.median(relief.matte.foreground[relief.face.mesh.inside], axis=0)
-    assert shown.shape == (2, 3)
-    assert (shown > 0.4 * skin).all() and (shown < 1.2 * skin).all()
-    covered = replace(relief, matte=replace(relief.matte, foreground=np.zeros_like(relief.matte.foreground)))
-    np.testing.assert_array_equal(neck_sides(covered), np.zeros((2, 3)))
+    face, colours = relief.face, relief.matte.foreground
+    skin = np.median(colours[face.mesh.inside], axis=0).astype(np.float32)
+
+    def dressed(colour: object) -> np.ndarray:
+        painted = np.where(face.body[..., None], np.asarray(colour, np.float32), colours)
+        return neck_sides(replace(relief, matte=replace(relief.matte, foreground=painted)), skin)
+
+    np.testing.assert_allclose(dressed(0.8 * skin), np.stack([0.8 * skin] * 2), rtol=1e-5)
+    np.testing.assert_allclose(dressed(cover), NECK_SHADE * np.stack([skin] * 2), rtol=1e-5)
