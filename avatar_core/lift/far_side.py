@@ -123,18 +123,22 @@ def _rim(
 
 def skin_coloured(foreground: NDArray[np.float32], face: NDArray[np.bool_]) -> NDArray[np.bool_]:
     """Pixels (H, W) of the colours that ``foreground`` (H, W, 3) has in the ``face`` (H, W)."""
-    samples = foreground[face]
+    return _close_to_skin(foreground, foreground[face])
+
+
+def lit_skin(foreground: NDArray[np.float32], face: NDArray[np.bool_], rows: slice = slice(None)) -> NDArray[np.bool_]:
+    """`skin_coloured` in some ``rows``, less what is much darker than the face: on a face half in the shade hair and
+    black clothes pass for skin."""
+    samples, part = foreground[face][::SKIN_STRIDE], foreground[rows]
+    bright = part.mean(-1) > DARKEST_SKIN * float(median_colour(samples).mean())
+    return np.asarray(bright & _close_to_skin(part, samples))
+
+
+def _close_to_skin(colours: NDArray[np.float32], samples: NDArray[np.float32]) -> NDArray[np.bool_]:
+    """Which ``colours`` (H, W, 3) are like ``samples`` (N, 3) of skin."""
     middle = median_colour(samples)
     spread = 1.5 * median_colour(np.abs(samples - middle)) + np.float32(0.03)
-    return close_to(foreground, middle, 1 / spread, 3 * SKIN_DEVIATION**2)
-
-
-def lit_skin(foreground: NDArray[np.float32], face: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """`skin_coloured` less what is much darker than the face: on a face half in the shade hair and black clothes pass
-    for skin."""
-    skin = skin_coloured(foreground, face)
-    typical = float(median_colour(foreground[face][::SKIN_STRIDE]).mean())
-    return np.asarray(skin & (foreground.mean(-1) > DARKEST_SKIN * typical))
+    return np.asarray(close_to(colours, middle, 1 / spread, 3 * SKIN_DEVIATION**2))
 
 
 @kernel()

@@ -142,11 +142,14 @@ def _joined(
 def _far_outline_bare(relief: Relief, yaw: float) -> float:
     """1 where the face's far outline is the person's, 0 where hair hangs beyond it."""
     face = relief.face
-    top, bottom = (int(face.landmarks[index, 1]) for index in (NOSE_BRIDGE, LOWER_LIP))
+    top, bottom = (max(int(face.landmarks[index, 1]), 0) for index in (NOSE_BRIDGE, LOWER_LIP))
+    if bottom <= top:
+        return 1.0
+    rows = slice(top, bottom)
     far = np.sign(yaw) * (np.arange(face.body.shape[1])[None, :] - face.landmarks[NOSE_BRIDGE, 0]) > 0
-    beyond = (relief.matte.alpha > 0.5) & ~face.mesh.inside & far
-    beyond &= ~lit_skin(relief.matte.foreground, face.mesh.inside)
-    width = beyond[max(top, 0) : bottom].sum(1).mean() / face.eye_distance if bottom > max(top, 0) else 0.0
+    beyond = (relief.matte.alpha[rows] > 0.5) & ~face.mesh.inside[rows] & far
+    beyond &= ~lit_skin(relief.matte.foreground, face.mesh.inside, rows)
+    width = beyond.sum(1).mean() / face.eye_distance
     return 1 - float(smoothstep(np.array([(width - HAIR_FROM) / (HAIR_FULLY - HAIR_FROM)]))[0])
 
 

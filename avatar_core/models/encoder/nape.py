@@ -17,6 +17,7 @@ from avatar_core.lift.far_side import lit_skin
 from avatar_core.lift.maps import median_colour, smoothstep
 from avatar_core.lift.relief import Relief
 from avatar_core.models.encoder.layout import DOME_SHARE, cell_azimuth, rays
+from avatar_core.tracking.topology import CHIN
 
 HAIRLINE, FEATHER = -0.58, 0.14  # canonical y where hair ends at the nape, a little above the lip line; half its edge
 BEHIND = (95.0, 125.0)  # degrees from the face's middle between which that begins, behind the ears
@@ -28,6 +29,7 @@ NECK_FROM, INTO_SHADE = (74.0, 88.0), (80.0, 145.0)
 """Degrees from the face's middle over which the neck sets in, and over which its side's colour gives way to shade."""
 JAW_CORNER = (-0.78, -0.66)  # canonical y over which neck becomes cheek, before the ears
 SIDE_ACROSS, SIDE_LEVEL = (0.2, 0.6), (-1.3, -0.8)  # canonical |x| and y of the neck's sides as a photo shows them
+ABOVE, BELOW = 0.7, 1.0  # inter-ocular distances above and below the chin where that may be in the picture
 FEWEST_PIXELS = 60
 OPAQUE = 0.95
 
@@ -37,16 +39,19 @@ def neck_sides(relief: Relief, skin: NDArray[np.float32]) -> NDArray[np.float32]
     face's colour, in the shade."""
     face, colours = relief.face, relief.matte.foreground
     result = np.stack([NECK_SHADE * skin] * 2).astype(np.float32)
-    bare = face.body & (relief.matte.alpha > OPAQUE) & lit_skin(colours, face.mesh.inside)
-    chosen = np.flatnonzero(bare & relief.canvas.valid)
-    x, y = (axis.reshape(-1)[chosen] for axis in pixel_grid())
-    place = face.to_head.invert(unproject(x, y, relief.surfaces.body.reshape(-1)[chosen]))
+    chin = int(face.landmarks[CHIN, 1])
+    rows = slice(max(chin - int(ABOVE * face.eye_distance), 0), max(chin + int(BELOW * face.eye_distance), 0))
+    bare = face.body[rows] & (relief.matte.alpha[rows] > OPAQUE) & relief.canvas.valid[rows]
+    chosen = np.flatnonzero(bare & lit_skin(colours, face.mesh.inside, rows))
+    maps = (*pixel_grid(), relief.surfaces.body, colours)
+    x, y, height, shown = (values[rows].reshape(-1, *values.shape[2:])[chosen] for values in maps)
+    place = face.to_head.invert(unproject(x, y, height))
     level = (place[:, 1] > SIDE_LEVEL[0]) & (place[:, 1] < SIDE_LEVEL[1])
     for side, sign in enumerate((-1, 1)):
         across = sign * place[:, 0]
-        own = chosen[level & (across > SIDE_ACROSS[0]) & (across < SIDE_ACROSS[1])]
-        if len(own) >= FEWEST_PIXELS:
-            result[side] = median_colour(colours.reshape(-1, 3)[own])
+        own = level & (across > SIDE_ACROSS[0]) & (across < SIDE_ACROSS[1])
+        if own.sum() >= FEWEST_PIXELS:
+            result[side] = median_colour(shown[own])
     return result
 
 
