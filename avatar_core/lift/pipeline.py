@@ -32,7 +32,7 @@ from avatar_core.lift.pose import PIVOT
 from avatar_core.lift.refine import refine_colours
 from avatar_core.lift.relief import Refiner, Relief, build_relief
 from avatar_core.lift.skin import build_skin
-from avatar_core.lift.torso import body_colour, build_back, build_body, hidden_height, hide_body
+from avatar_core.lift.torso import body_colour, build_back, build_body, hidden_height, hide_body, without_scraps
 from avatar_core.tracking.face_model import FaceModel
 from avatar_core.tracking.topology import LANDMARK_COUNT
 
@@ -162,7 +162,7 @@ def draft(
             *eyes,
             mouth.result(),
             *body.result(),
-            back if refined is None else back.take(~refined.replaces(back.u)),
+            back if refined is None else without_scraps(back, ~refined.replaces(back.u)),
             *hidden.result(),
         ]
     return _drafted(join(layers), relief, front.result())

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from avatar_core.avatar import PART_NAMES
-from avatar_core.lift.canvas import CROP_SIZE, MARGIN_LEFT, MARGIN_TOP, pixel_grid, unproject
+from avatar_core.lift.canvas import CANVAS_SIZE, CROP_SIZE, MARGIN_LEFT, MARGIN_TOP, pixel_grid, seen_at, unproject
 from avatar_core.lift.coordinates import (
     Registration,
     body_expression_weight,
@@ -42,6 +42,7 @@ BACK_CLEARANCE, BACK_JOIN = 0.3, 0.35
 """How far the far side keeps behind the near one, and from what distance from the silhouette, where they meet
 (inter-ocular distances)."""
 BACK_STRIDE = 4
+SMALLEST_PIECE = 0.03  # share of the far side's samples below which a piece of it that is left alone goes, too
 HIDDEN_STRIDE = 2
 SMALL_PERSON = 130_000  # pixels of the canvas
 BACK_INSET = 9  # pixels, twice the distance the far side keeps from the soft rim
@@ -156,6 +157,21 @@ def build_back(
 def _is_small(matte: Matte) -> bool:
     """Whether the person covers so little of the canvas that what is hidden gets more Gaussians than usual."""
     return int((matte.alpha > FAINT).sum()) < SMALL_PERSON
+
+
+def without_scraps(back: Layer, kept: NDArray[np.bool_]) -> Layer:
+    """The samples of `build_back` that are ``kept`` (N,), less small pieces that hang together with nothing: a far side
+    that a template replaces all round them."""
+    if kept.all():
+        return back
+    cells = np.clip((seen_at(back.position) / BACK_STRIDE).astype(int), 0, CANVAS_SIZE // BACK_STRIDE - 1)
+    left = np.zeros((CANVAS_SIZE // BACK_STRIDE,) * 2, np.uint8)
+    left[cells[kept, 1], cells[kept, 0]] = 1
+    joined = cv2.dilate(left, np.ones((3, 3), np.uint8))
+    _, piece = cv2.connectedComponents(joined)
+    size = np.bincount(piece[left > 0], minlength=int(piece.max()) + 1)
+    whole = size >= SMALLEST_PIECE * len(back)
+    return back.take(kept & whole[piece[cells[:, 1], cells[:, 0]]])
 
 
 def _behind_head(

@@ -12,7 +12,9 @@ from scipy.spatial.transform import Rotation
 from avatar_core.avatar import PART_NAMES
 from avatar_core.lift import lift
 from avatar_core.lift.canvas import CANVAS_SIZE, pixel_grid, project, unproject
+from avatar_core.lift.layer import Layer
 from avatar_core.lift.maps import distance_from
+from avatar_core.lift.torso import without_scraps
 from avatar_core.models.encoder import LearnedEncoder
 from avatar_core.models.encoder.correction import held_back, with_correction
 from avatar_core.models.encoder.guide import GUIDE_CHANNELS, GUIDE_SIZE, build_guide
@@ -118,6 +120,21 @@ def test_a_correction_leaves_the_jaw_in_front_of_the_mouth(prepared: Prepared) -
     edge = face.mesh.inside & (distance_from(face.body) < 3)
     assert edge.any()
     assert np.abs(back.surfaces.head - relief.surfaces.head)[edge].max() < 0.02 * face.eye_distance
+
+
+def test_pieces_of_the_far_side_that_are_left_alone_go_too() -> None:
+    x, y = (axis[100:300:4, 100:300:4].reshape(-1) for axis in pixel_grid())
+    count = len(x)
+    column, ones = np.ones((count, 3), np.float32), np.ones(count, np.float32)
+    back = Layer(
+        position=unproject(x, y, np.zeros_like(x)), across=column, upward=column, colour=column, coverage=ones, u=column,
+        part=np.full(count, BACK, np.uint8), neck_weight=ones, expression_weight=ones, seen=np.zeros(count, bool),
+    )  # fmt: skip
+    body, scrap = y > 240, (x < 120) & (y < 120)
+    left = without_scraps(back, body | scrap)
+    assert len(left) == body.sum()
+    assert (project(left.position)[:, 1] > 239).all()
+    assert len(without_scraps(back, np.ones(count, bool))) == count
 
 
 def test_the_template_is_not_seen_in_the_photos_own_view(prepared: Prepared, face_model: FaceModel) -> None:
