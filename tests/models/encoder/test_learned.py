@@ -127,7 +127,7 @@ def test_pieces_of_the_far_side_that_are_left_alone_go_too() -> None:
     count = len(x)
     column, ones = np.ones((count, 3), np.float32), np.ones(count, np.float32)
     back = Layer(
-        position=unproject(x, y, np.zeros_like(x)), across=column, upward=column, colour=column, coverage=ones, u=column,
+        position=unproject(x, y, 0 * x), across=column, upward=column, colour=column, u=column, coverage=ones,
         part=np.full(count, BACK, np.uint8), neck_weight=ones, expression_weight=ones, seen=np.zeros(count, bool),
     )  # fmt: skip
     body, scrap = y > 240, (x < 120) & (y < 120)
