@@ -22,7 +22,7 @@ JAW_MARGIN = 0.15  # inter-ocular distances from the jaw's lower edge over which
 TURNED = (14.0, 20.0)  # degrees of the photo's yaw over which its far side stays where it is
 FAR_SIDE, CROWN = 0.3, (0.1, 0.5)  # canonical |x| and y over which that side begins and ends
 OFF_NECK = (0.45, 0.7)  # canonical |x| over which what hangs below the jaw is hair, and no neck
-HANGING_BLUR, HANGING_REACH = 0.05, 0.5
+HANGING_BLUR, HANGING_REACH = 0.05, 1.2
 """Inter-ocular distances below the head over which hanging hair goes with the hair above it."""
 SIDE_REACH = 1.2  # canonical |x| of the head's sides
 

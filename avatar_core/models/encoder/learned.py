@@ -114,7 +114,7 @@ class LearnedEncoder:
         gates = _finer(prediction.gates[0].movedim(-1, 0), fine).movedim(0, -1)[None]
         colour = blend_sources(points, direction, similarity, front, back, coverage, base, gates)[0].numpy()
         skin = median_colour(relief.matte.foreground[relief.face.mesh.inside])
-        colour = hair_to_nape(colour, texture, skin, neck_sides(relief, skin))
+        colour = hair_to_nape(colour, texture, skin, *neck_sides(relief, skin))
         u = points[0].numpy().copy()
         if cheek is not None:
             colour += cheek.share[..., None] * (cheek.colour - colour)

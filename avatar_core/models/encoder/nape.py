@@ -34,11 +34,11 @@ FEWEST_PIXELS = 60
 OPAQUE = 0.95
 
 
-def neck_sides(relief: Relief, skin: NDArray[np.float32]) -> NDArray[np.float32]:
-    """(2, 3) colours of the neck's sides, canonical -x and +x; where hair or clothes cover them ``skin`` (3,), the
-    face's colour, in the shade."""
+def neck_sides(relief: Relief, skin: NDArray[np.float32]) -> tuple[NDArray[np.float32], tuple[float, float]]:
+    """Colours (2, 3) of the neck's sides, canonical -x and +x, and 1 where the photo shows skin there, else 0: where
+    hair or clothes cover it the colour is ``skin`` (3,), the face's, in the shade."""
     face, colours = relief.face, relief.matte.foreground
-    result = np.stack([NECK_SHADE * skin] * 2).astype(np.float32)
+    result, bare_sides = np.stack([NECK_SHADE * skin] * 2).astype(np.float32), [0.0, 0.0]
     chin = int(face.landmarks[CHIN, 1])
     rows = slice(max(chin - int(ABOVE * face.eye_distance), 0), max(chin + int(BELOW * face.eye_distance), 0))
     bare = face.body[rows] & (relief.matte.alpha[rows] > OPAQUE) & relief.canvas.valid[rows]
@@ -51,15 +51,17 @@ def neck_sides(relief: Relief, skin: NDArray[np.float32]) -> NDArray[np.float32]
         across = sign * place[:, 0]
         own = level & (across > SIDE_ACROSS[0]) & (across < SIDE_ACROSS[1])
         if own.sum() >= FEWEST_PIXELS:
-            result[side] = median_colour(shown[own])
-    return result
+            result[side], bare_sides[side] = median_colour(shown[own]), 1.0
+    return result, (bare_sides[0], bare_sides[1])
 
 
 def hair_to_nape(
-    colour: NDArray[np.float32], texture: NDArray[np.float32], skin: NDArray[np.float32], sides: NDArray[np.float32]
-) -> NDArray[np.float32]:
+    colour: NDArray[np.float32], texture: NDArray[np.float32], skin: NDArray[np.float32], sides: NDArray[np.float32],
+    bare: tuple[float, float] = (1.0, 1.0),
+) -> NDArray[np.float32]:  # fmt: skip
     """``colour`` (R, C, 3) of the layout's cells with the crown's colours led down behind, on them the light and shade
-    of ``texture`` (R, C, 3), and below them from the neck's ``sides`` (2, 3) on ``skin`` (3,) in the shade."""
+    of ``texture`` (R, C, 3), and below them from the neck's ``sides`` (2, 3) on ``skin`` (3,) in the shade, as far as
+    the neck is ``bare`` on the sides of -x and +x: what covers it there covers it behind."""
     rows, columns = colour.shape[:2]
     dome, reach = int(DOME_SHARE * rows), int(SMOOTH * columns)
     crown = colour[int((1 - BAND) * dome) : dome].mean(0)
@@ -77,5 +79,7 @@ def hair_to_nape(
     shaded = smoothstep((azimuth - INTO_SHADE[0]) / (INTO_SHADE[1] - INTO_SHADE[0]))[:, None]
     side = sides[(cell_azimuth(columns) > 0).astype(int)]
     neck = side + shaded * (NECK_SHADE * skin - side)
-    share = below[:, None] * np.maximum(SKIN_SHARE * behind, beside)
+    left_to_right = 0.5 + 0.5 * np.sin(np.radians(cell_azimuth(columns)))
+    shown = bare[0] + (bare[1] - bare[0]) * left_to_right
+    share = below[:, None] * shown * np.maximum(SKIN_SHARE * behind, beside)
     return np.asarray(hairy + share[..., None] * (neck[None] - hairy), np.float32)

@@ -77,9 +77,21 @@ def test_the_necks_sides_have_the_photos_colour_and_not_that_of_clothes(
     face, colours = relief.face, relief.matte.foreground
     skin = np.median(colours[face.mesh.inside], axis=0).astype(np.float32)
 
-    def dressed(colour: object) -> np.ndarray:
+    def dressed(colour: object) -> tuple[np.ndarray, tuple[float, float]]:
         painted = np.where(face.body[..., None], np.asarray(colour, np.float32), colours)
         return neck_sides(replace(relief, matte=replace(relief.matte, foreground=painted)), skin)
 
-    np.testing.assert_allclose(dressed(0.8 * skin), np.stack([0.8 * skin] * 2), rtol=1e-5)
-    np.testing.assert_allclose(dressed(cover), NECK_SHADE * np.stack([skin] * 2), rtol=1e-5)
+    sides, bare = dressed(0.8 * skin)
+    np.testing.assert_allclose(sides, np.stack([0.8 * skin] * 2), rtol=1e-5)
+    assert bare == (1.0, 1.0)
+    sides, bare = dressed(cover)
+    np.testing.assert_allclose(sides, NECK_SHADE * np.stack([skin] * 2), rtol=1e-5)
+    assert bare == (0.0, 0.0)
+
+
+def test_what_covers_the_necks_sides_covers_the_nape():
+    colour, level, _ = _half_bald()
+    collar = np.array([0.02, 0.02, 0.1], np.float32)
+    colour[level < -0.7] = collar
+    shown = hair_to_nape(colour, np.zeros_like(colour), SKIN, SIDES, (0.0, 0.0))
+    np.testing.assert_allclose(shown[level < -0.8], np.broadcast_to(collar, shown[level < -0.8].shape), atol=1e-6)
