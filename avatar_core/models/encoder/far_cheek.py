@@ -40,6 +40,8 @@ FEWEST_CELLS, FEWEST_ALIKE = 60, 20
 GRAZING, FACING = 0.15, 0.3
 """Cosines to the view below which the photo's own pixels leave the cheek to its mirror image, and above which they
 stay: seen from the side, a pixel of the outline is a streak."""
+ALIKE, UNLIKE = 0.06, 0.14
+"""Mean difference of colours up to which a pixel gives way, and from which it stays: a hand, hair, a deep shade."""
 SMOOTH_HEIGHT = 1.0  # pixels
 HAIR_FROM, HAIR_FULLY = 0.1, 0.25  # inter-ocular distances that hair beyond the far outline is wide
 NOSE_BRIDGE = 6
@@ -68,11 +70,13 @@ class FarCheek:
         x, y = pixel_grid()
         place = (axis.reshape(-1)[chosen] for axis in (x, y, relief.surfaces.head))
         rows, columns = self.share.shape
-        cell = locate(face.to_head.invert(unproject(*place)), rows, columns).astype(int)
-        inside = cell[:, 0] < rows
-        share = self.share[cell[inside, 0], cell[inside, 1] % columns]
+        located = locate(face.to_head.invert(unproject(*place)), rows, columns).astype(int)
+        inside = located[:, 0] < rows
+        chosen, cell = chosen[inside], (located[inside, 0], located[inside, 1] % columns)
+        differs = np.abs(self.colour[cell] - relief.matte.foreground.reshape(-1, 3)[chosen]).mean(-1)
+        alike = 1 - smoothstep((differs - ALIKE) / (UNLIKE - ALIKE))
         gives = np.zeros(near.size, np.float32)
-        gives[chosen[inside]] = np.where(share > PRESENT, share, 0)
+        gives[chosen] = np.where(self.share[cell] > PRESENT, self.share[cell], 0) * alike
         gives = gives.reshape(near.shape) * grazing
         return replace(relief, face=replace(face, gives_way=np.maximum(face.gives_way, gives)))
 
