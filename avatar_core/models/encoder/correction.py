@@ -36,9 +36,9 @@ def correctable(relief: Relief) -> NDArray[np.float32]:
     return np.where(face.body, 0, outside).astype(np.float32)
 
 
-def held_back(relief: Relief) -> NDArray[np.float32]:
-    """(S, S) share of what it says that is left out: at the jaw, close behind which the mouth lies, and on the far side
-    of a turned face, which ends in front of what lies beyond, and no smooth map moves one and not the other."""
+def believed(relief: Relief) -> NDArray[np.float32]:
+    """(S, S) share of what it says that is taken: none at the jaw, close behind which the mouth lies, nor on the far
+    side of a turned face, which ends in front of what lies beyond: no smooth map moves one and not the other."""
     face = relief.face
     near_jaw = 1 - smoothstep(distance_from(face.body) / (JAW_MARGIN * face.eye_distance))
     kept = 1 - near_jaw * face.mesh.inside
@@ -50,7 +50,7 @@ def held_back(relief: Relief) -> NDArray[np.float32]:
         far = smoothstep(np.sign(yaw) * canonical[..., 0] / FAR_SIDE)
         below = 1 - smoothstep((canonical[..., 1] - CROWN[0]) / (CROWN[1] - CROWN[0]))
         kept = kept * (1 - turned * far * below)
-    return np.asarray(1 - kept, np.float32)
+    return np.asarray(kept, np.float32)
 
 
 def with_correction(relief: Relief, correction: NDArray[np.float32], bare: tuple[float, float]) -> Relief:
@@ -63,7 +63,7 @@ def with_correction(relief: Relief, correction: NDArray[np.float32], bare: tuple
     """
     size, unit = (CANVAS_SIZE, CANVAS_SIZE), float(relief.face.eye_distance)
     full = np.float32(unit) * cv2.resize(correction, size, interpolation=cv2.INTER_CUBIC)
-    full *= correctable(relief) * (1 - held_back(relief))
+    full *= correctable(relief) * believed(relief)
     head = relief.surfaces.head + full
     body = relief.surfaces.body
     if min(bare) < 1:

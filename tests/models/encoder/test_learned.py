@@ -16,7 +16,7 @@ from avatar_core.lift.layer import Layer
 from avatar_core.lift.maps import distance_from
 from avatar_core.lift.torso import without_scraps
 from avatar_core.models.encoder import LearnedEncoder
-from avatar_core.models.encoder.correction import held_back, with_correction
+from avatar_core.models.encoder.correction import believed, with_correction
 from avatar_core.models.encoder.guide import GUIDE_CHANNELS, GUIDE_SIZE, build_guide
 from avatar_core.models.encoder.network import EncoderNetwork
 from avatar_core.tracking.face_model import FaceModel
@@ -105,13 +105,13 @@ def test_the_far_side_of_a_turned_face_keeps_its_place(prepared: Prepared, side:
     turn = Rotation.from_euler("y", 25 * side, degrees=True).as_matrix()
     similarity = replace(relief.face.to_head, rotation=turn @ relief.face.to_head.rotation)
     turned = replace(relief, face=replace(relief.face, to_head=similarity))
-    left_out, before = held_back(turned), held_back(relief)
+    share, before = believed(turned), believed(relief)
     x, y = pixel_grid()
     canonical = similarity.invert_map(unproject(x, y, relief.surfaces.head))
     far = (canonical[..., 1] < 0.1) & (side * canonical[..., 0] > 0.3)
-    assert (left_out[far] == 1).all() and before[far].min() == 0
+    assert (share[far] == 0).all() and before[far].max() == 1
     near = side * canonical[..., 0] < 0
-    assert np.array_equal(left_out[near], before[near])
+    assert np.array_equal(share[near], before[near])
 
 
 def test_a_correction_leaves_the_jaw_in_front_of_the_mouth(prepared: Prepared) -> None:
