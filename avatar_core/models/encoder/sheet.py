@@ -26,7 +26,7 @@ BURIED = 0.012
 OPAQUE, INSET, CLEARANCE = 0.9, 6.0, 0.01
 """How far within the person's outline (coverage, pixels) and behind the visible surface (inter-ocular distances) the
 template stays: its samples are soft discs."""
-LEFT = 0.1  # how far the photo's pixels give way from which the far cheek may be seen in their place
+VACATED = 0.1  # how far the photo's pixels give way from which the far cheek may be seen in their place
 STEEP_SPAN = 5  # pixels: it stays behind all that is visible so near
 FARTHEST_OUT = 0.3  # inter-ocular distances outside the outline beyond which a sample is left out
 LONGEST_STEP, SMALLEST_AREA = 2.5, 0.02  # of a sample, over the median one
@@ -103,8 +103,8 @@ def _behind_photo(
     inner = distance_from(relief.matte.alpha < OPAQUE) > INSET
     x, y = pixel_grid()
     inmost = nearest(np.stack([x, y], axis=-1), inner)[row, column]
-    left = cheek.reshape(-1) & (relief.face.gives_way[row, column] > LEFT)
-    moves = ~inner[row, column] & ~free & ~left
+    vacated = cheek.reshape(-1) & (relief.face.gives_way[row, column] > VACATED)
+    moves = ~inner[row, column] & ~free & ~vacated
     target = np.where(moves[:, None], inmost, place[:, :2])
     near = np.linalg.norm(target - place[:, :2], axis=1) < FARTHEST_OUT * relief.face.eye_distance
     row, column = (np.clip(target[:, axis].astype(int), 0, CANVAS_SIZE - 1) for axis in (1, 0))
@@ -114,7 +114,7 @@ def _behind_photo(
     brush = np.ones((STEEP_SPAN, STEEP_SPAN), np.uint8)
     of_cheek, of_others = (cv2.erode(height, brush)[row, column] for height in (front, deeper))
     shown = np.where(cheek.reshape(-1), of_cheek, of_others)
-    behind = left | (place[:, 2] < shown - CLEARANCE * relief.face.eye_distance)
+    behind = vacated | (place[:, 2] < shown - CLEARANCE * relief.face.eye_distance)
     moved = np.where(moves[:, None], unproject(target[:, 0], target[:, 1], place[:, 2]), points.reshape(-1, 3))
     hidden = free | (near & behind)
     return moved.reshape(points.shape).astype(np.float32), hidden.reshape(points.shape[:2])

@@ -18,7 +18,7 @@ from avatar_core.models.encoder.far_cheek import COVERED, LARGEST_GAIN, mirror_c
 from avatar_core.models.encoder.layout import COLUMNS, ROWS, cell_azimuth, rays
 from avatar_core.models.encoder.learned import LearnedEncoder
 from avatar_core.models.encoder.network import EncoderNetwork
-from avatar_core.models.encoder.sheet import LEFT
+from avatar_core.models.encoder.sheet import VACATED
 from avatar_core.tracking.face_model import FaceModel
 from avatar_core.tracking.photo_face import PhotoFaceFinder
 from avatar_core.tracking.topology import CHIN
@@ -129,7 +129,7 @@ def test_the_far_cheek_is_not_seen_in_the_photos_own_view(turned: Relief, face_m
     assert ((place[:, :2] >= 0) & (place[:, :2] < CANVAS_SIZE)).all()
     column, row = place[:, 0].astype(int), place[:, 1].astype(int)
     shown = np.where(turned.face.body, turned.surfaces.body, turned.surfaces.head)[row, column]
-    known = turned.canvas.valid[row, column] & (refinement.relief.face.gives_way[row, column] <= LEFT)
+    known = turned.canvas.valid[row, column] & (refinement.relief.face.gives_way[row, column] <= VACATED)
     assert (turned.matte.alpha[row, column][known] > 0.8).mean() > 0.99
     assert (place[:, 2] <= shown)[known].mean() > 0.99
 
