@@ -124,7 +124,10 @@ def _work(share: tuple[argparse.Namespace, EncoderSettings, list[Job]]) -> None:
 
 
 class SampleMaker:
-    """Makes the samples of one photo after the other; the same number gives the same sample."""
+    """Makes the samples of one photo after the other.
+
+    The same number gives the same sample but for what others lend it: faces and backgrounds of the last few photos.
+    """
 
     def __init__(self, model: TeacherModel, face_model: FaceModel, seed: int) -> None:
         self._model, self._face_model, self._seed = model, face_model, seed
