@@ -46,6 +46,7 @@ YAW_SPREAD, PITCH_SPREAD, LARGEST_TURN = 14.0, 6.0, 32.0  # degrees
 DISTANCE_SPREAD = 0.18  # of the logarithm
 KEPT_EXPRESSION = 0.4  # share of the shots with the photo's own expression
 DONORS = 6
+TRAIN, HELD_OUT = "train", "held_out"
 HELD_OUT_SHOTS = 3
 
 _log = logging.getLogger(__name__)
@@ -75,10 +76,10 @@ def make_dataset(options: argparse.Namespace) -> None:
     config = load_config(options.config)
     files = portrait_files(options.data)
     training, held_out = split(files, config.held_out)
-    jobs = [Job("train", path, 0, options.shots) for path in training]
-    jobs += [Job("train", path, bent, options.bent_shots) for bent in range(1, options.bends + 1) for path in training]
-    jobs += [Job("held_out", path, 0, HELD_OUT_SHOTS) for path in held_out]  # last: none of them may lend its face
-    for kind in ("train", "held_out"):
+    jobs = [Job(TRAIN, path, 0, options.shots) for path in training]
+    jobs += [Job(TRAIN, path, bent, options.bent_shots) for bent in range(1, options.bends + 1) for path in training]
+    jobs += [Job(HELD_OUT, path, 0, HELD_OUT_SHOTS) for path in held_out]
+    for kind in (TRAIN, HELD_OUT):
         (options.out / kind).mkdir(parents=True, exist_ok=True)
     shares = [(options, config, jobs[k :: options.processes]) for k in range(options.processes)]
     if options.processes == 1:
@@ -145,8 +146,9 @@ class SampleMaker:
             AvatarError: the photo cannot be read or shows no face.
         """
         if self._job != job:
+            self._lend()
             self._job, self._photo = job, None
-            self._take(job)
+            self._photo = self._take(job)
         if self._photo is None:
             return None
         if index == 0:
@@ -154,7 +156,8 @@ class SampleMaker:
         rng = self._rng(job, index)
         person = vary(self._photo.avatar, rng, self._others)
         shot = random_shot(person, rng)
-        background = self._backgrounds[int(rng.integers(len(self._backgrounds)))]
+        backgrounds = [*self._backgrounds, self._photo.background]
+        background = backgrounds[int(rng.integers(len(backgrounds)))]
         rgb, surface = picture(person, shot, self._rasterizer, background)
         return make_sample(rgb, surface, self._face_model, self._finder)
 
@@ -162,7 +165,14 @@ class SampleMaker:
         name = int.from_bytes(job.path.stem.encode()[-6:], "little")
         return np.random.default_rng([self._seed, name, index, *([job.bent] if job.bent else [])])
 
-    def _take(self, job: Job) -> None:
+    def _lend(self) -> None:
+        """Let later photos have the last one's face and background; a held-out person lends nothing."""
+        if self._job is None or self._photo is None or self._job.kind != TRAIN:
+            return
+        self._others = [*self._others, self._photo.avatar][-DONORS:]
+        self._backgrounds = [*self._backgrounds, self._photo.background][-DONORS:]
+
+    def _take(self, job: Job) -> _Photo | None:
         image = load_image(job.path)
         landmarks = self._finder.find(image).landmarks
         if job.bent:
@@ -171,11 +181,9 @@ class SampleMaker:
         portrait = cut_portrait(image, landmarks, self._face_model, wide=True)
         avatar = teacher_avatar(portrait, f"{job.path.name}, bent {job.bent}", self._model)
         if avatar is None:
-            return
-        self._photo = _Photo(image, landmarks, avatar)
+            return None
         ground = np.asarray(cv2.GaussianBlur(inner_crop(portrait.image), (0, 0), 12), np.uint8)
-        self._backgrounds = [*self._backgrounds[-DONORS:], ground]
-        self._others = [*self._others[-DONORS:], avatar]
+        return _Photo(image, landmarks, avatar, ground)
 
     def _itself(self, photo: _Photo) -> Sample:
         relief = build_relief(photo.image, photo.landmarks, self._face_model, lambda stage, share: None)
@@ -190,6 +198,7 @@ class _Photo:
     image: NDArray[np.uint8]
     landmarks: NDArray[np.floating]
     avatar: TeacherAvatar
+    background: NDArray[np.uint8]
 
 
 def random_shot(avatar: TeacherAvatar, rng: np.random.Generator) -> Shot:

@@ -34,3 +34,15 @@ def test_bent_photos_give_other_samples_and_the_same_ones_again(data_folder: Pat
         assert np.abs(sample["radius"].astype(np.float32) - straight["radius"].astype(np.float32)).mean() > 0.005
     assert first[0] is not None
     assert all(np.array_equal(first[0][name], again[name]) for name in again)
+
+
+def test_held_out_people_lend_nothing_to_those_who_train(data_folder: Path, face_model: FaceModel) -> None:
+    training, held_out = split(portrait_files(data_folder), load_config().held_out)
+    model = TeacherModel.load(data_folder)
+    shots = [Job("train", training[0], 0, 4)] * 5
+    alone, after = SampleMaker(model, face_model, 0), SampleMaker(model, face_model, 0)
+    after.sample(Job("held_out", held_out[0], 0, 1), 0)
+    for index, job in enumerate(shots):
+        expected, sample = alone.sample(job, index), after.sample(job, index)
+        assert expected is not None and sample is not None
+        assert all(np.array_equal(expected[name], sample[name]) for name in expected)
