@@ -178,7 +178,9 @@ def finish_tile(local, pose):
         x, y, z = _turned(x, y, z, weight, cosine, sine, pose)
         dw, dx = f32(1) + share * local[i + _QW], share * local[i + _QX]
         dy, dz = share * local[i + _QY], share * local[i + _QZ]
-        shrink = f32(1) / math.sqrt(dw * dw + dx * dx + dy * dy + dz * dz + f32(1e-30))
+        norm = dw * dw + dx * dx + dy * dy + dz * dz + f32(1e-30)
+        # on some processors LLVM takes an estimate of the root, which is not exactly 1 at 1
+        shrink = f32(1) if norm == f32(1) else f32(1) / math.sqrt(norm)
         qw, qx, qy, qz = _product(
             dw * shrink, dx * shrink, dy * shrink, dz * shrink,
             local[rest + _QW], local[rest + _QX], local[rest + _QY], local[rest + _QZ],
