@@ -10,6 +10,14 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from avatar_core.avatar import PART_NAMES
+
+UPPER_GUMS, LOWER_GUMS, TONGUE, SOCKET, UPPER_TEETH, LOWER_TEETH = (
+    PART_NAMES.index(name)
+    for name in ("upper_gums", "lower_gums", "tongue", "mouth_socket", "upper_teeth", "lower_teeth")
+)
+FIXED = (UPPER_GUMS, UPPER_TEETH)  # to the skull: no expression moves them
+
 UPPER_EDGE, LOWER_EDGE = -0.740, -0.722  # canonical y of the biting edges
 ARCH_FRONT_UPPER, ARCH_FRONT_LOWER = 0.246, 0.222  # canonical z of the front teeth
 GUM_TOP, GUM_BOTTOM = -0.46, -0.93

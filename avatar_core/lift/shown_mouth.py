@@ -38,6 +38,8 @@ TONGUE_REACH, TONGUE_FROM, TONGUE_FULL = 0.5, 0.3, 1.0
 """Where an unseen tongue lies: shares of the mouth's width to both sides, and of the way down."""
 FAMILIAR = 0.2  # inter-ocular distances from there over which it turns into shadow
 SMOOTH_TEETH = 5  # pixels over which single ones are what their neighbours are
+DEEP = 0.0035  # inter-ocular distances squared, away from lips and teeth, that tell what lies behind them
+MADE_FACING = 0.9  # cosine of the turn up to which the made inside of a mouth leaves no gaps
 UNDER_LIPS = 3  # pixels that teeth go on under the lips
 BEYOND = 0.22  # inter-ocular distances round the opening over which the photo's colours of the socket fade
 ROWS, COLUMNS = 24, 24  # of the grid between the lips on which rows of teeth are told apart
@@ -49,6 +51,7 @@ CLENCHED_FROM, CLENCHED_TO, CLENCHED_DIP = 0.45, 0.92, 0.06
 """Where then to look for the line between the rows, and how much darker than both it is, beside enamel."""
 MIDDLE = (0.25, 0.75)  # of the way between the lips' corners, where the front teeth are
 ALL_UPPER, ALL_LOWER = 1.01, 0.0
+LOWER_RING = (0, *range(19, 9, -1))  # of INNER_LIPS, from the right corner to the left one
 
 
 class LipFrame:
@@ -60,7 +63,7 @@ class LipFrame:
         axis = ring[10] - ring[0]
         self._length = max(float(np.linalg.norm(axis)), 1e-6)
         self._axis = axis / self._length
-        self._upper, self._lower = self._turned(ring[:11]), self._turned(ring[[0, *range(19, 9, -1)]])
+        self._upper, self._lower = self._turned(ring[:11]), self._turned(ring[list(LOWER_RING)])
         for line in (self._upper, self._lower):
             line[:, 0] = np.maximum.accumulate(line[:, 0])
 
@@ -80,6 +83,11 @@ class LipFrame:
         bottom = np.interp(along, *self._lower.T)
         return along, (down - top) / np.maximum(bottom - top, 1.0)
 
+    def on_lower_lip(self, along: NDArray[np.floating], points: NDArray[np.floating]) -> NDArray[np.float64]:
+        """(N, 3) where on the lower lip's edge of the face ``points`` (478, 3) the places ``along`` (N,) are."""
+        ring = np.asarray(points)[[INNER_LIPS[k] for k in LOWER_RING]]
+        return np.stack([np.interp(along, self._lower[:, 0], ring[:, axis]) for axis in range(3)], axis=-1)
+
 
 @dataclass(frozen=True)
 class ShownMouth:
@@ -91,8 +99,11 @@ class ShownMouth:
         upper, lower: (H, W) teeth, and a little further under the lips.
         teeth: (H, W, 3) their colours, continued.
         behind: (H, W, 3) colours of what lies behind them, continued into shadow.
+        shadow: (3,) the colour of what lies in the dark.
         share: (H, W) 1 between the lips, 0 farther away from them than `BEYOND`.
         enamel: (3,) the teeth's colour, None where the photo shows none.
+        deep: the photo, not what is made, tells what lies behind the teeth: it shows more than gaps beside them, or
+            is turned too far.
         upper_end, lower_start: shares of the way from the upper to the lower lip at which the front teeth end and
             begin; None where the photo does not show it.
     """
@@ -104,7 +115,9 @@ class ShownMouth:
     lower: NDArray[np.bool_]
     teeth: NDArray[np.float32]
     behind: NDArray[np.float32]
+    shadow: NDArray[np.floating]
     share: NDArray[np.float32]
+    deep: bool
     enamel: NDArray[np.floating] | None
     upper_end: float | None
     lower_start: float | None
@@ -154,6 +167,7 @@ def look_between_lips(
     if (tooth & lowered).sum() < FEWEST_TOOTH_PIXELS:
         lowered[:], rows_of_teeth = False, replace(rows_of_teeth, lower_start=None)
     behind = opening & ~tooth
+    told = _away_from_edges(behind)
     away = distance_from(opening) / np.float32(BEYOND * face.eye_distance)
     return ShownMouth(
         left=left,
@@ -162,8 +176,10 @@ def look_between_lips(
         upper=_under_lips(tooth & ~lowered, opening),
         lower=_under_lips(tooth & lowered, opening),
         teeth=_continued(colour, tooth, tooth & certain),
-        behind=_into_unseen(colour, behind, unseen, FAMILIAR * face.eye_distance),
+        behind=_into_unseen(colour, behind, told, unseen, FAMILIAR * face.eye_distance),
+        shadow=shadow,
         share=smoothstep(1 - away),
+        deep=bool(told.sum() > DEEP * face.eye_distance**2 or face.to_head.rotation[2, 2] < MADE_FACING),
         enamel=enamel,
         upper_end=rows_of_teeth.upper_end,
         lower_start=rows_of_teeth.lower_start,
@@ -223,8 +239,11 @@ def _patches_at_lips(label: NDArray[np.integer], down: NDArray[np.floating]) -> 
 
 
 def _under_lips(tooth: NDArray[np.bool_], opening: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * UNDER_LIPS + 1, 2 * UNDER_LIPS + 1))
-    return np.asarray(tooth | ((cv2.dilate(tooth.astype(np.uint8), disc) > 0) & ~opening))
+    """``tooth``, and where it meets a lip some pixels farther."""
+    grown, cross = tooth, cv2.getStructuringElement(cv2.MORPH_CROSS, (3, 3))
+    for _ in range(UNDER_LIPS):
+        grown = grown | ((cv2.dilate(grown.astype(np.uint8), cross) > 0) & ~opening)
+    return grown
 
 
 def _continued(colour: NDArray[np.float32], own: NDArray[np.bool_], certain: NDArray[np.bool_]) -> NDArray[np.float32]:
@@ -241,11 +260,16 @@ def _tongue_share(along: NDArray[np.floating], down: NDArray[np.floating]) -> ND
     return np.asarray(across * smoothstep((down - TONGUE_FROM) / (TONGUE_FULL - TONGUE_FROM)))
 
 
+def _away_from_edges(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    return np.asarray(cv2.erode(mask.astype(np.uint8), np.ones((2 * TRUSTED - 1, 2 * TRUSTED - 1), np.uint8)) > 0)
+
+
 def _into_unseen(
-    colour: NDArray[np.float32], own: NDArray[np.bool_], unseen: NDArray[np.floating], reach: float
-) -> NDArray[np.float32]:
-    """``colour`` where it is ``own``, elsewhere continued, and within ``reach`` pixels fading into ``unseen``."""
-    known = cv2.erode(own.astype(np.uint8), np.ones((2 * TRUSTED - 1, 2 * TRUSTED - 1), np.uint8)) > 0
+    colour: NDArray[np.float32], own: NDArray[np.bool_], known: NDArray[np.bool_], unseen: NDArray[np.floating],
+    reach: float,
+) -> NDArray[np.float32]:  # fmt: skip
+    """``colour`` where it is ``own``, elsewhere continued from what of it is ``known``, and within ``reach`` pixels
+    fading into ``unseen``."""
     fading = unseen.astype(np.float32)
     if known.any():
         share = smoothstep(1 - distance_from(known) / np.float32(reach))[..., None]

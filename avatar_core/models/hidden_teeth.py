@@ -33,9 +33,9 @@ def settle_hidden_teeth(
         neutral: (478, 3) the portrait's landmarks without expression, canonical space; mean: (478, 3) the mean face.
     """
     lifted = drafted.result
-    row = np.isin(lifted.part, (LOWER_TEETH, LOWER_GUMS))
+    row = np.isin(lifted.part, (LOWER_TEETH, LOWER_GUMS)) & ~drafted.seen
     teeth = lifted.part == LOWER_TEETH
-    if (row & drafted.seen).any() or not teeth.any():
+    if (teeth & drafted.seen).any() or not teeth.any():
         return
     u, normal = (torch.tensor([values]) for values in INCISORS)
     f, m = networks.describe(u, normal, torch.tensor([LOWER_TEETH]))

@@ -131,3 +131,33 @@ def test_a_shut_mouth_shows_nothing_and_has_a_tongue(relief, face_model):
     assert look_between_lips(picture, shut, ENAMEL, DARK, TONGUE) is None
     layer = build_mouth(picture, relief.surfaces.head, shut, face_model.mean)
     assert (layer.part == PART_NAMES.index("tongue")).sum() > 100
+
+
+def test_teeth_do_not_go_on_beyond_a_gap(relief):
+    shown = _look(relief, _painted(relief, (0.0, ENAMEL), (0.8, DARK)))
+    assert shown.upper.any()
+    y, x = np.nonzero(shown.upper & ~shown.opening)
+    _, down = LipFrame(relief.face).locate(x + shown.left + 0.5, y + shown.top + 0.5)
+    middle = np.abs(x + shown.left - relief.face.landmarks[13, 0]) < 20  # away from the corners, where teeth meet both
+    assert middle.any() and down[middle].max() < 0.5
+
+
+def test_a_smile_has_a_tongue_and_its_gaps_are_as_photographed(relief, face_model):
+    picture = relief.canvas.image.astype(np.float32) / 255
+    shown = _look(relief, picture)
+    assert not shown.deep
+    layer = build_mouth(picture, relief.surfaces.head, relief.face, face_model.mean)
+    assert (layer.part == PART_NAMES.index("tongue")).sum() > 500
+    places = np.floor(project(layer.position)[:, :2]).astype(int)
+    seen = layer.seen
+    np.testing.assert_array_equal(layer.colour[seen], picture[places[seen, 1], places[seen, 0]])
+    covered = np.zeros_like(relief.face.mouth)
+    covered[places[seen, 1], places[seen, 0]] = True
+    np.testing.assert_array_equal(covered, relief.face.mouth)
+
+
+def test_a_mouth_that_shows_its_inside_is_left_to_the_photo(relief, face_model):
+    picture = _painted(relief, (0.0, DARK))
+    assert _look(relief, picture).deep
+    layer = build_mouth(picture, relief.surfaces.head, relief.face, face_model.mean)
+    assert not (layer.part == PART_NAMES.index("tongue")).any()
