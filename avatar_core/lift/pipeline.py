@@ -100,20 +100,10 @@ class Draft:
 
 
 def lift(
-    image: NDArray[np.uint8],
-    landmarks: NDArray[np.floating],
-    face_model: FaceModel,
-    progress: Progress | None = None,
-    refiner: Refiner | None = None,
+    image: NDArray[np.uint8], landmarks: NDArray[np.floating], face_model: FaceModel, refiner: Refiner | None = None
 ) -> LiftResult:
-    """Lift a portrait; see `draft` for arguments and errors."""
-    drafted = draft(image, landmarks, face_model, progress, refiner)
-    if progress is not None:
-        progress("colours", 0.9)
-    painted = drafted.paint()
-    if progress is not None:
-        progress("done", 1.0)
-    return painted
+    """A portrait as Gaussians, painted; see `draft` for arguments and errors."""
+    return draft(image, landmarks, face_model, refiner=refiner).paint()
 
 
 def draft(
