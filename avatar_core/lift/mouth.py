@@ -12,10 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from avatar_core.lift.canvas import project
-from avatar_core.lift.jaws import LIP_LINE, Jaws, find_jaws
 from avatar_core.lift.layer import Layer, join
 from avatar_core.lift.lining import EDGE_POINTS, lip_lining
-from avatar_core.lift.mouth_photo import beside_teeth, curtain, shown_teeth
+from avatar_core.lift.mouth_jaws import LIP_LINE, Jaws, find_jaws
 from avatar_core.lift.mouth_sheets import (
     ENAMEL,
     FIXED,
@@ -41,6 +40,7 @@ from avatar_core.lift.mouth_sheets import (
 from avatar_core.lift.pose import FacePlacement
 from avatar_core.lift.shield import behind_cheeks
 from avatar_core.lift.shown_mouth import REFERENCE_SKIN, LipFrame, ShownMouth, look_between_lips
+from avatar_core.lift.shown_mouth_layers import beside_teeth, curtain, shown_teeth
 
 BEHIND_LIPS = 0.3  # canonical |x|, a little more than the mouth's
 LINING_END, LINING_WIDTH = 0.6, 0.85
@@ -59,9 +59,8 @@ def build_mouth(
 ) -> Layer:
     """Everything behind the lips; ``picture`` (S, S, 3) in [0, 1], ``skin_height`` (S, S), ``mean`` (478, 3)."""
     light = _light(picture, face)
-    shown = look_between_lips(
-        picture, face, ENAMEL * light, DARKEST * SOCKET_COLOUR * light, SHADED * TONGUE_COLOUR * light
-    )
+    shadow = DARKEST * SOCKET_COLOUR * light
+    shown = look_between_lips(picture, face, ENAMEL * light, shadow, SHADED * TONGUE_COLOUR * light)
     jaws = find_jaws(face, np.asarray(mean), shown)
     of_teeth = light if shown is None or shown.enamel is None else shown.enamel / (ENAMEL * FRONT_SHADE)
     made = join(
@@ -71,7 +70,7 @@ def build_mouth(
                 (UPPER_GUMS, gums(upper=True)), (LOWER_GUMS, gums(upper=False)), (TONGUE, tongue()),
                 (UPPER_TEETH, teeth(upper=True)), (LOWER_TEETH, teeth(upper=False)),
             )
-            if shown is None or not shown.deep or part != TONGUE  # in an open mouth the curtain shows it
+            if shown is None or not shown.tells_inside or part != TONGUE  # else the curtain shows it
         ]
     )  # fmt: skip
     lining = lip_lining(picture, face, mean, _socket_rim(jaws), SOCKET_COLOUR * light)
@@ -79,9 +78,9 @@ def build_mouth(
     if shown is None:
         return _concealed([bowl, made, lining], skin_height, face)
     in_front = [shown_teeth(skin_height, face, jaws, shown)]
-    if not shown.deep:
+    if not shown.tells_inside:
         in_front.append(beside_teeth(skin_height, face, mean, jaws, shown))
-    behind = [bowl, _hide(made, face, shown), lining, curtain(skin_height, face, jaws, shown)]
+    behind = [bowl, _hide(made, face, shown), lining, curtain(skin_height, face, jaws, shown, shadow)]
     return join([*in_front, _concealed(behind, skin_height, face)])
 
 
@@ -116,13 +115,13 @@ def _socket_rim(jaws: Jaws) -> NDArray[np.float64]:
 
 
 def _socket(face: FacePlacement, jaws: Jaws, light: NDArray[np.float64], shown: ShownMouth | None) -> Layer:
-    """The bowl, near what the photo shows in its colours."""
+    """The bowl, in the colours of the mouth's inside where the photo tells them."""
     step = SOCKET_STEP * SHEET_STEP
     rows = np.arange(SOCKET_TOP, SOCKET_BOTTOM, -step)
     layer = _placed(face, jaws, socket(rows, step), SOCKET, light)
     between = np.abs(layer.u[:, 1] - LIP_LINE) < STRETCHED
     layer.upward[between] *= np.float32(max(WIDEST_STRETCH / jaws.stretch, 1.0))
-    if shown is not None and shown.deep:
+    if shown is not None and shown.tells_inside:
         places = project(layer.position)
         layer.colour += shown.at(places, shown.share)[:, None] * (shown.at(places, shown.behind) - layer.colour)
     return layer
@@ -160,7 +159,7 @@ def _hide(sheets: Layer, face: FacePlacement, shown: ShownMouth) -> Layer:
     """Without what would show through the open mouth: there the photo itself knows better. Where it shows the teeth,
     they end as it shows them; a tongue behind nothing but teeth stays."""
     places = project(sheets.position)
-    gone = shown.at(places, shown.opening) & (shown.deep | (sheets.part != TONGUE))
+    gone = shown.at(places, shown.opening) & (shown.tells_inside | (sheets.part != TONGUE))
     if shown.upper.any():
         _, down = LipFrame(face).locate(places[:, 0], places[:, 1])
         gone |= (sheets.part == UPPER_TEETH) & (down >= 1)

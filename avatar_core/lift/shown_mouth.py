@@ -3,7 +3,8 @@
 In: canvas colours and `FacePlacement`. Out: `ShownMouth`.
 
 Teeth are bound to their jaw. All else, tongue, palate and shadow, becomes the colour of the mouth's socket, which
-stretches with the jaws: bound to either of them it would tear as the mouth opens.
+stretches with the jaws: bound to either of them it would tear as the mouth opens. Where hardly any of it is seen, as in
+a smile, tongue and throat are made, and what little is seen goes with the teeth and the lip beside it.
 """
 
 from __future__ import annotations
@@ -38,7 +39,7 @@ TONGUE_REACH, TONGUE_FROM, TONGUE_FULL = 0.5, 0.3, 1.0
 """Where an unseen tongue lies: shares of the mouth's width to both sides, and of the way down."""
 FAMILIAR = 0.2  # inter-ocular distances from there over which it turns into shadow
 SMOOTH_TEETH = 5  # pixels over which single ones are what their neighbours are
-DEEP = 0.0035  # inter-ocular distances squared, away from lips and teeth, that tell what lies behind them
+TELLING = 0.0035  # inter-ocular distances squared, away from lips and teeth, that tell what lies behind them
 MADE_FACING = 0.9  # cosine of the turn up to which the made inside of a mouth leaves no gaps
 UNDER_LIPS = 3  # pixels that teeth go on under the lips
 BEYOND = 0.22  # inter-ocular distances round the opening over which the photo's colours of the socket fade
@@ -99,11 +100,10 @@ class ShownMouth:
         upper, lower: (H, W) teeth, and a little further under the lips.
         teeth: (H, W, 3) their colours, continued.
         behind: (H, W, 3) colours of what lies behind them, continued into shadow.
-        shadow: (3,) the colour of what lies in the dark.
         share: (H, W) 1 between the lips, 0 farther away from them than `BEYOND`.
         enamel: (3,) the teeth's colour, None where the photo shows none.
-        deep: the photo, not what is made, tells what lies behind the teeth: it shows more than gaps beside them, or
-            is turned too far.
+        tells_inside: the photo, not what is made, stands for what lies behind the teeth: it shows more than gaps
+            beside them, or is turned too far for the made.
         upper_end, lower_start: shares of the way from the upper to the lower lip at which the front teeth end and
             begin; None where the photo does not show it.
     """
@@ -115,9 +115,8 @@ class ShownMouth:
     lower: NDArray[np.bool_]
     teeth: NDArray[np.float32]
     behind: NDArray[np.float32]
-    shadow: NDArray[np.floating]
     share: NDArray[np.float32]
-    deep: bool
+    tells_inside: bool
     enamel: NDArray[np.floating] | None
     upper_end: float | None
     lower_start: float | None
@@ -177,9 +176,8 @@ def look_between_lips(
         lower=_under_lips(tooth & lowered, opening),
         teeth=_continued(colour, tooth, tooth & certain),
         behind=_into_unseen(colour, behind, told, unseen, FAMILIAR * face.eye_distance),
-        shadow=shadow,
         share=smoothstep(1 - away),
-        deep=bool(told.sum() > DEEP * face.eye_distance**2 or face.to_head.rotation[2, 2] < MADE_FACING),
+        tells_inside=bool(told.sum() > TELLING * face.eye_distance**2 or face.to_head.rotation[2, 2] < MADE_FACING),
         enamel=enamel,
         upper_end=rows_of_teeth.upper_end,
         lower_start=rows_of_teeth.lower_start,
@@ -261,6 +259,7 @@ def _tongue_share(along: NDArray[np.floating], down: NDArray[np.floating]) -> ND
 
 
 def _away_from_edges(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """What of ``mask`` (H, W) is at least `TRUSTED` pixels from its edge."""
     return np.asarray(cv2.erode(mask.astype(np.uint8), np.ones((2 * TRUSTED - 1, 2 * TRUSTED - 1), np.uint8)) > 0)
 
 

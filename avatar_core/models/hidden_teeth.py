@@ -10,14 +10,12 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from avatar_core.avatar import PART_NAMES
 from avatar_core.gaussians import MEAN
-from avatar_core.lift.mouth_sheets import ARCH_FRONT_LOWER
+from avatar_core.lift.mouth_sheets import ARCH_FRONT_LOWER, LOWER_GUMS, LOWER_TEETH
 from avatar_core.lift.pipeline import Draft
 from avatar_core.models.networks import RAW_POSITION, MotionNetworks
 from avatar_core.tracking.topology import LOWER_LIP_INNER, UPPER_LIP_INNER
 
-LOWER_TEETH, LOWER_GUMS = (PART_NAMES.index(name) for name in ("lower_teeth", "lower_gums"))
 INCISORS = ((0.0, -0.75, ARCH_FRONT_LOWER), (0.0, 0.0, 1.0))
 """A point on the lower incisors of the mean face and its normal, canonical."""
 

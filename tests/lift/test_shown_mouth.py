@@ -134,18 +134,37 @@ def test_a_shut_mouth_shows_nothing_and_has_a_tongue(relief, face_model):
 
 
 def test_teeth_do_not_go_on_beyond_a_gap(relief):
-    shown = _look(relief, _painted(relief, (0.0, ENAMEL), (0.8, DARK)))
+    shown = _look(relief, _painted(relief, (0.0, ENAMEL), (0.88, DARK)))
     assert shown.upper.any()
     y, x = np.nonzero(shown.upper & ~shown.opening)
-    _, down = LipFrame(relief.face).locate(x + shown.left + 0.5, y + shown.top + 0.5)
-    middle = np.abs(x + shown.left - relief.face.landmarks[13, 0]) < 20  # away from the corners, where teeth meet both
+    along, down = LipFrame(relief.face).locate(x + shown.left + 0.5, y + shown.top + 0.5)
+    middle = np.abs(along - 0.5) < 0.2  # at the corners teeth meet both lips
     assert middle.any() and down[middle].max() < 0.5
+
+
+def test_a_gap_between_teeth_goes_with_them_and_the_lips_edge_with_the_lip(relief, face_model):
+    picture = _painted(relief, (0.0, ENAMEL), (0.92, np.array([0.8, 0.45, 0.45])))
+    y, x = np.nonzero(relief.face.mouth)
+    along, down = LipFrame(relief.face).locate(x + 0.5, y + 0.5)
+    spot = (np.abs(along - 0.5) < 0.03) & (np.abs(down - 0.57) < 0.06)
+    picture[y[spot], x[spot]] = DARK
+    layer = build_mouth(picture, relief.surfaces.head, relief.face, face_model.mean)
+    places = np.floor(project(layer.position)[:, :2]).astype(int)
+    in_spot = np.zeros_like(relief.face.mouth)
+    in_spot[y[spot], x[spot]] = True
+    gap = layer.seen & in_spot[places[:, 1], places[:, 0]]
+    rows = [PART_NAMES.index(f"{jaw}_{what}") for jaw in ("upper", "lower") for what in ("teeth", "gums")]
+    assert gap.sum() == spot.sum() and np.isin(layer.part[gap], rows).all()
+    edge = layer.seen & (layer.part == PART_NAMES.index("lower_face"))
+    assert edge.any()
+    _, below = LipFrame(relief.face).locate(places[edge, 0] + 0.5, places[edge, 1] + 0.5)
+    assert below.min() > 0.5
 
 
 def test_a_smile_has_a_tongue_and_its_gaps_are_as_photographed(relief, face_model):
     picture = relief.canvas.image.astype(np.float32) / 255
     shown = _look(relief, picture)
-    assert not shown.deep
+    assert not shown.tells_inside
     layer = build_mouth(picture, relief.surfaces.head, relief.face, face_model.mean)
     assert (layer.part == PART_NAMES.index("tongue")).sum() > 500
     places = np.floor(project(layer.position)[:, :2]).astype(int)
@@ -158,6 +177,6 @@ def test_a_smile_has_a_tongue_and_its_gaps_are_as_photographed(relief, face_mode
 
 def test_a_mouth_that_shows_its_inside_is_left_to_the_photo(relief, face_model):
     picture = _painted(relief, (0.0, DARK))
-    assert _look(relief, picture).deep
+    assert _look(relief, picture).tells_inside
     layer = build_mouth(picture, relief.surfaces.head, relief.face, face_model.mean)
     assert not (layer.part == PART_NAMES.index("tongue")).any()

@@ -28,7 +28,7 @@ LOWER_LIP_POINTS = (14, 15, 16, 17)
 @dataclass(frozen=True)
 class Jaws:
     """Canonical translations (3,) from the mean face to the photo: of the skull's half, of the jaw's half; and how much
-    farther up the rows of teeth stand."""
+    farther up the rows of teeth stand, canonical units."""
 
     upper: NDArray[np.float64]
     lower: NDArray[np.float64]

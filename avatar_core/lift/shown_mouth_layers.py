@@ -1,4 +1,4 @@
-"""The photo's own picture of an open mouth: teeth on their arches, and what lies behind or beside them.
+"""What an open mouth shows in the photo, as Gaussians: teeth on their arches, and what lies behind or beside them.
 
 In: what the photo shows between the lips (`ShownMouth`), `Jaws`. Out: `Layer`s, pixel by pixel.
 """
@@ -10,13 +10,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from avatar_core.lift.canvas import UNITS_PER_PIXEL, unproject
-from avatar_core.lift.jaws import LIP_CLEARANCE, Jaws, share_below
-from avatar_core.lift.layer import Layer, surface_steps
+from avatar_core.lift.layer import Layer, join, surface_steps
 from avatar_core.lift.maps import lattice
+from avatar_core.lift.mouth_jaws import LIP_CLEARANCE, Jaws, share_below
 from avatar_core.lift.mouth_sheets import (
     ARCH_FRONT_LOWER,
     ARCH_FRONT_UPPER,
     FIXED,
+    LOWER_GUMS,
     LOWER_TEETH,
     SOCKET,
     UPPER_GUMS,
@@ -30,8 +31,8 @@ from avatar_core.lift.stretch import clear_of_lip_line
 from avatar_core.models.anatomy import LOWER_FACE
 from avatar_core.tracking.topology import UPPER_LIP_INNER
 
-DEPTH_OF_CURTAIN, ROOM_FOR_TONGUE = 0.14, 0.31  # canonical units behind the teeth, and more behind a tongue
-EDGE_DEPTH = 0.01  # inter-ocular distances that the lower lip's edge, where the mouth opens, lies behind the lip
+DEPTH_OF_CURTAIN, THROAT_ROOM = 0.14, 0.31  # canonical units behind the teeth, and more where a made tongue lies
+EDGE_DEPTH = 0.01  # inter-ocular distances that the rest of the lower lip's edge lies behind the lip
 NEAR_LIPS = 7  # pixels, twice the distance to the opening beyond which every other pixel of the curtain does
 CURTAIN_HEIGHTS = (2.0, -3.0, 1000)  # canonical y, more than any curtain's, at which the socket's motion is tabulated
 CURTAIN_STRETCH = 1.3  # of the curtain's samples, which the photo's own view shows and the socket backs
@@ -39,7 +40,10 @@ ARCH_ROUNDS, WIDEST_ARCH = 8, 0.28  # of meeting an arch along a ray; canonical 
 
 
 def shown_teeth(skin_height: NDArray[np.float32], face: FacePlacement, jaws: Jaws, shown: ShownMouth) -> Layer:
-    """The photo's own teeth, and a little further under the lips: on the arch, each row bound to its jaw."""
+    """The photo's own teeth, and a little further under the lips: on the arch, each row bound to its jaw.
+
+    ``skin_height``: (S, S) height of the skin, canvas pixels.
+    """
     chosen = shown.upper | shown.lower
     y, x = np.nonzero(chosen)
     lowered = shown.lower[y, x]
@@ -65,48 +69,111 @@ def shown_teeth(skin_height: NDArray[np.float32], face: FacePlacement, jaws: Jaw
 
 
 def beside_teeth(
-    skin_height: NDArray[np.float32], face: FacePlacement, mean: NDArray[np.floating], jaws: Jaws,
-    shown: ShownMouth,
+    skin_height: NDArray[np.float32], face: FacePlacement, mean: NDArray[np.floating], jaws: Jaws, shown: ShownMouth
+) -> Layer:
+    """What the photo shows between the lips beside teeth, where it shows nothing behind them: gums and gaps, bound to
+    the row of teeth at which they lie, and what lies at the lower lip below all teeth, bound to the lip.
+
+    Args:
+        skin_height: (S, S) height of the skin, canvas pixels; mean: (478, 3) the mean face.
+    """
+    tooth, lower = (shown.upper | shown.lower) & shown.opening, shown.lower & shown.opening
+    gap = shown.opening & ~tooth
+    at_lip = gap & ~_somewhere_below(tooth) & _in_lower_half(shown, face)
+    at_lower_teeth = gap & ~at_lip & _somewhere_above(lower)
+    return join(
+        [
+            _gums(skin_height, face, jaws.upper, ARCH_FRONT_UPPER, UPPER_GUMS, gap & ~at_lip & ~at_lower_teeth, shown),
+            _gums(skin_height, face, jaws.lower, ARCH_FRONT_LOWER, LOWER_GUMS, at_lower_teeth, shown),
+            _lip_edge(skin_height, face, mean, at_lip, shown),
+        ]
+    )
+
+
+def _somewhere_above(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """(H, W) at or below any of ``mask`` in the same column."""
+    return np.logical_or.accumulate(mask, axis=0)
+
+
+def _somewhere_below(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """(H, W) at or above any of ``mask`` in the same column."""
+    return np.logical_or.accumulate(mask[::-1], axis=0)[::-1]
+
+
+def _in_lower_half(shown: ShownMouth, face: FacePlacement) -> NDArray[np.bool_]:
+    """(H, W) nearer to the lower lip than to the upper one."""
+    y, x = np.indices(shown.opening.shape)
+    _, down = LipFrame(face).locate(x.ravel() + shown.left + 0.5, y.ravel() + shown.top + 0.5)
+    return (down > 0.5).reshape(shown.opening.shape)
+
+
+def _gums(
+    skin_height: NDArray[np.float32], face: FacePlacement, offset: NDArray[np.float64], front: float, part: int,
+    chosen: NDArray[np.bool_], shown: ShownMouth,
 ) -> Layer:  # fmt: skip
-    """What the photo shows between lips and teeth, gums, gaps and edges of lips: above bound to the skull, below to the
-    lip."""
-    y, x = np.nonzero(shown.opening & ~shown.upper & ~shown.lower)
-    frame = LipFrame(face)
-    along, down = frame.locate(x + shown.left + 0.5, y + shown.top + 0.5)
-    below = down > 0.5
+    """The photo's pixels ``chosen`` (H, W) of the window on the dental arch of a jaw."""
+    y, x = np.nonzero(chosen)
     count = len(x)
-    u, position = _onto_arch(
-        x + shown.left, y + shown.top, np.broadcast_to(jaws.upper, (count, 3)),
-        np.full(count, ARCH_FRONT_UPPER), skin_height, 0.5 * LIP_CLEARANCE, face,
+    surface = np.zeros((*chosen.shape, 3), np.float32)
+    u, surface[y, x] = _onto_arch(
+        x + shown.left, y + shown.top, np.broadcast_to(offset, (count, 3)), np.full(count, front), skin_height,
+        0.5 * LIP_CLEARANCE, face,
     )  # fmt: skip
-    row, column = y[below] + shown.top, x[below] + shown.left
-    at_lip = skin_height[row, column] - EDGE_DEPTH * face.eye_distance
-    position[below] = unproject(column + 0.5, row + 0.5, at_lip)
-    part = np.where(below, LOWER_FACE, UPPER_GUMS).astype(np.uint8)
-    on_lip = frame.on_lower_lip(along, mean).astype(np.float32)
+    across, upward = surface_steps(surface, chosen)
     return Layer(
-        position=position,
-        across=UNITS_PER_PIXEL * np.tile(np.eye(3, dtype=np.float32)[0], (count, 1)),
-        upward=UNITS_PER_PIXEL * np.tile(np.eye(3, dtype=np.float32)[1], (count, 1)),
+        position=surface[y, x],
+        across=across[y, x],
+        upward=upward[y, x],
         colour=shown.behind[y, x],
         coverage=np.ones(count, np.float32),
-        u=np.where(below[:, None], clear_of_lip_line(on_lip, part, mean), u).astype(np.float32),
-        part=part,
+        u=u.astype(np.float32),
+        part=np.full(count, part, np.uint8),
         neck_weight=np.ones(count, np.float32),
-        expression_weight=below.astype(np.float32),
+        expression_weight=np.full(count, part not in FIXED, np.float32),
         seen=np.ones(count, bool),
     )
 
 
-def curtain(skin_height: NDArray[np.float32], face: FacePlacement, jaws: Jaws, shown: ShownMouth) -> Layer:
+def _lip_edge(
+    skin_height: NDArray[np.float32], face: FacePlacement, mean: NDArray[np.floating], chosen: NDArray[np.bool_],
+    shown: ShownMouth,
+) -> Layer:  # fmt: skip
+    """The photo's pixels ``chosen`` (H, W) of the window as the lower lip's edge, which landmarks miss by a few."""
+    y, x = np.nonzero(chosen)
+    count, row, column = len(x), y + shown.top, x + shown.left
+    height = skin_height[row, column] - EDGE_DEPTH * face.eye_distance
+    frame = LipFrame(face)
+    along, _ = frame.locate(column + 0.5, row + 0.5)
+    part = np.full(count, LOWER_FACE, np.uint8)
+    facing = UNITS_PER_PIXEL * np.eye(3, dtype=np.float32)
+    return Layer(
+        position=unproject(column + 0.5, row + 0.5, height).astype(np.float32),
+        across=np.tile(facing[0], (count, 1)),
+        upward=np.tile(facing[1], (count, 1)),
+        colour=shown.behind[y, x],
+        coverage=np.ones(count, np.float32),
+        u=clear_of_lip_line(frame.on_lower_lip(along, mean).astype(np.float32), part, mean),
+        part=part,
+        neck_weight=np.ones(count, np.float32),
+        expression_weight=np.ones(count, np.float32),
+        seen=np.ones(count, bool),
+    )
+
+
+def curtain(
+    skin_height: NDArray[np.float32], face: FacePlacement, jaws: Jaws, shown: ShownMouth, shadow: NDArray[np.floating]
+) -> Layer:
     """What the photo shows behind the teeth, one sheet across the mouth and under the lips that stretches with the
-    jaws like the socket. Where it shows nothing there, a shadow behind the tongue."""
+    jaws like the socket. Where it shows nothing there, ``shadow`` (3,) in [0, 1], into which the tongue passes.
+
+    ``skin_height``: (S, S) height of the skin, canvas pixels.
+    """
     near = cv2.dilate(shown.opening.astype(np.uint8), np.ones((NEAR_LIPS, NEAR_LIPS), np.uint8)) > 0
     sparse = (shown.share > 0) & lattice(near.shape, 2)
     chosen = near | sparse
     y, x = np.nonzero(chosen)
     surface = np.zeros((*chosen.shape, 3), np.float32)
-    room = np.zeros(len(x)) if shown.deep else shown.share[y, x] * ROOM_FOR_TONGUE
+    room = np.zeros(len(x)) if shown.tells_inside else shown.share[y, x] * THROAT_ROOM
     placed, surface[y, x] = _onto_arch(
         x + shown.left, y + shown.top, np.broadcast_to(jaws.upper, (len(x), 3)),
         ARCH_FRONT_UPPER - DEPTH_OF_CURTAIN - room, skin_height, LIP_CLEARANCE, face,
@@ -123,13 +190,13 @@ def curtain(skin_height: NDArray[np.float32], face: FacePlacement, jaws: Jaws, s
         position=surface[y, x],
         across=across,
         upward=upward * np.float32(max(CURTAIN_STRETCH / jaws.stretch, 1.0)),
-        colour=shown.behind[y, x] if shown.deep else np.broadcast_to(shown.shadow, (len(x), 3)).astype(np.float32),
+        colour=shown.behind[y, x] if shown.tells_inside else np.broadcast_to(shadow, (len(x), 3)).astype(np.float32),
         coverage=np.ones(len(x), np.float32),
         u=u.astype(np.float32),
         part=np.full(len(x), SOCKET, np.uint8),
         neck_weight=np.ones(len(x), np.float32),
         expression_weight=np.ones(len(x), np.float32),
-        seen=(shown.opening & ~shown.upper & ~shown.lower & shown.deep)[y, x],
+        seen=(shown.opening & ~shown.upper & ~shown.lower & shown.tells_inside)[y, x],
     )
 
 
