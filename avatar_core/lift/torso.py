@@ -203,8 +203,7 @@ def body_colour(behind: HiddenBody, matte: Matte, face: FacePlacement) -> NDArra
     """The body's colours (S, S, 3): behind the head hair and clothes go on, the throat takes those next to the jaw."""
     _, y = pixel_grid()
     visible, column = behind.visible, behind.column
-    solid = visible & (matte.alpha > 0.95)
-    core = cv2.erode(solid.astype(np.uint8), np.ones((9, 9), np.uint8)) > 0
+    core = cv2.erode(visible.astype(np.uint8), np.ones((5, 5), np.uint8)) > 0
     continued = continuation(matte.foreground, (core if core.any() else visible).astype(np.float32))
     near_jaw = distance_from(face.mesh.inside) <= (int(THROAT_BAND * face.eye_distance) | 1) // 2 + 1
     columns = column.any(0)
