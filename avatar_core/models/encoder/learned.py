@@ -1,4 +1,5 @@
-"""The learned encoder as the lift's `Refiner`: runs the network once and turns its template into samples.
+"""The learned encoder as the lift's `Refiner`: runs the network once, on the photo and its mirror image, and turns its
+template into samples.
 
 In: `Relief`. Out: `Refinement`.
 """
@@ -30,6 +31,7 @@ from avatar_core.models.encoder.far_cheek import FarCheek, mirror_cheek
 from avatar_core.models.encoder.guide import Guide, build_guide
 from avatar_core.models.encoder.hair_texture import hair_texture
 from avatar_core.models.encoder.layout import COLUMNS, PRESENT, ROWS, rays, usable
+from avatar_core.models.encoder.mirrored import predict_both_ways
 from avatar_core.models.encoder.nape import hair_to_nape, neck_sides
 from avatar_core.models.encoder.network import EncoderNetwork, Prediction
 from avatar_core.models.encoder.projection import canvas_position
@@ -68,8 +70,7 @@ class LearnedEncoder:
         """The corrected relief and, to be cut, what the photo hides as one sheet of samples."""
         guide = build_guide(relief)
         similarity = torch.from_numpy(guide.canonical_to_head).float()[None]
-        maps = torch.from_numpy(guide.maps)[None].contiguous(memory_format=torch.channels_last)  # a fifth faster
-        prediction = run_into_collar(self.network(maps, similarity))
+        prediction = run_into_collar(predict_both_ways(self.network, torch.from_numpy(guide.maps)[None], similarity))
         sides = bare_sides(relief)
         presence = prediction.presence[0].numpy() * usable() * bare_columns(sides)
         corrected = with_correction(relief, prediction.correction[0].numpy(), sides)

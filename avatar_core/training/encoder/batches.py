@@ -14,18 +14,17 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from avatar_core.models.encoder.layout import COLUMNS, ROWS
+from avatar_core.models.encoder.mirrored import mirrored_input
 from avatar_core.training.encoder.samples import BYTES, Sample, read_sample
 from avatar_core.training.teacher_geometry import TrainingDataError
 
 Batch = dict[str, Tensor]
-CANONICAL_X = 6  # channel of the guide maps
 COLOURS = slice(0, 3)
 TINT_SPREAD, BRIGHTNESS_SPREAD, LARGEST_GAIN = 0.06, 0.2, 1.25  # of the logarithm; of a channel
 HUE_SPREAD = 0.25  # radians
 GREY_CHANCE = 0.15  # of a picture that loses at least half of its saturation
 _PICTURES = ("front", "back")
 _LUMA = np.broadcast_to([0.299, 0.587, 0.114], (3, 3))
-_MIRROR = torch.diag(torch.tensor([-1.0, 1.0, 1.0, 1.0]))
 
 
 class SampleSet:
@@ -124,15 +123,6 @@ def _recoloured(colours: Tensor, change: Tensor) -> Tensor:
 
 def mirror(batch: Batch) -> Batch:
     """The same people seen in a mirror."""
-    result = {}
-    for name, values in batch.items():
-        if name == "canonical_to_head":
-            result[name] = _MIRROR @ values @ _MIRROR
-        elif name == "colour":
-            result[name] = values.flip(2)
-        else:
-            result[name] = values.flip(-1)
-    maps = result["maps"].clone()
-    maps[:, CANONICAL_X] *= -1
-    result["maps"] = maps
+    result = {name: values.flip(2 if name == "colour" else -1) for name, values in batch.items()}
+    result["maps"], result["canonical_to_head"] = mirrored_input(batch["maps"], batch["canonical_to_head"])
     return result

@@ -1,6 +1,6 @@
 """Makes the encoder's training set.
 
-    python -m avatar_core.training.encoder.data --data DIR --out DIR [--shots 10] [--bends 9] [--bent-shots 3]
+    python -m avatar_core.training.encoder.data --data DIR --out DIR [--shots 10] [--bends 14] [--bent-shots 3]
 
 For each portrait: the photo itself, and ``--shots`` pictures of random identities made from it (another head shape,
 face texture, light, hair, expression, place and distance of the camera, background). Then the same for ``--bends``
@@ -59,7 +59,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--config", type=Path, default=None)
     parser.add_argument("--shots", type=int, default=10, help="random pictures per portrait")
-    parser.add_argument("--bends", type=int, default=9, help="bent photos per training portrait")
+    parser.add_argument("--bends", type=int, default=14, help="bent photos per training portrait")
     parser.add_argument("--bent-shots", type=int, default=3, help="random pictures per bent photo")
     parser.add_argument("--processes", type=int, default=2)
     parser.add_argument("--weights", type=Path, default=Path("weights"))
