@@ -17,10 +17,10 @@ from avatar_core.tracking.topology import CHIN, LOWER_LIP_INNER, UPPER_LIP_INNER
 
 LIP_LINE = -0.70  # canonical y where the lips meet on the mean face
 LIP_CLEARANCE = 0.03  # inter-ocular distances between the lips' inside and the teeth
-TELLING_GAP = (0.05, 0.12)  # canonical units between the lips from which upper teeth would be seen, and surely
+TELLING_GAP = (0.05, 0.12)  # canonical units between the lips where upper teeth begin to be seen, and surely are
 HIDDEN_EDGE, MOST_SHIFT = 0.005, 0.12
 """Canonical units that teeth which the photo does not show keep behind the lip, and how far teeth are moved at most."""
-SOCKET_SEAM = 0.1  # canonical units above and below which the socket goes with the skull and with the jaw
+SOCKET_SEAM = 0.1  # canonical units off `LIP_LINE` from which the socket goes wholly with the skull, or with the jaw
 JAW_POINTS = (CHIN, 175, 199, 200)
 LOWER_LIP_POINTS = (14, 15, 16, 17)
 

@@ -3,8 +3,9 @@
 In: canvas colours and `FacePlacement`. Out: `ShownMouth`.
 
 Teeth are bound to their jaw. All else, tongue, palate and shadow, becomes the colour of the mouth's socket, which
-stretches with the jaws: bound to either of them it would tear as the mouth opens. Where hardly any of it is seen, as in
-a smile, tongue and throat are made, and what little is seen goes with the teeth and the lip beside it.
+stretches with the jaws: bound to either of them it would tear as the mouth opens. Where a face seen from the front
+shows hardly any of it, as in a smile, tongue and throat are made, and what little is seen goes with the teeth and the
+lip next to it.
 """
 
 from __future__ import annotations
@@ -37,7 +38,7 @@ REDDISH_TOOTH = 1.2  # times the reddest: shaded ones between sure ones
 TRUSTED = 3  # pixels from lips and teeth at which what lies behind has its own colour
 TONGUE_REACH, TONGUE_FROM, TONGUE_FULL = 0.5, 0.3, 1.0
 """Where an unseen tongue lies: shares of the mouth's width to both sides, and of the way down."""
-FAMILIAR = 0.2  # inter-ocular distances from there over which it turns into shadow
+FAMILIAR = 0.2  # inter-ocular distances from what the photo shows behind teeth over which it turns into the unseen
 SMOOTH_TEETH = 5  # pixels over which single ones are what their neighbours are
 TELLING = 0.0035  # inter-ocular distances squared, away from lips and teeth, that tell what lies behind them
 MADE_FACING = 0.9  # cosine of the turn up to which the made inside of a mouth leaves no gaps

@@ -33,7 +33,7 @@ from avatar_core.tracking.topology import UPPER_LIP_INNER
 
 DEPTH_OF_CURTAIN, THROAT_ROOM = 0.14, 0.31  # canonical units behind the teeth, and more where a made tongue lies
 EDGE_DEPTH = 0.01  # inter-ocular distances that the rest of the lower lip's edge lies behind the lip
-NEAR_LIPS = 7  # pixels, twice the distance to the opening beyond which every other pixel of the curtain does
+NEAR_LIPS = 7  # pixels, twice the distance to the opening beyond which every other pixel is enough for the curtain
 CURTAIN_HEIGHTS = (2.0, -3.0, 1000)  # canonical y, more than any curtain's, at which the socket's motion is tabulated
 CURTAIN_STRETCH = 1.3  # of the curtain's samples, which the photo's own view shows and the socket backs
 ARCH_ROUNDS, WIDEST_ARCH = 8, 0.28  # of meeting an arch along a ray; canonical |x| that arches bend up to
@@ -138,7 +138,7 @@ def _lip_edge(
     skin_height: NDArray[np.float32], face: FacePlacement, mean: NDArray[np.floating], chosen: NDArray[np.bool_],
     shown: ShownMouth,
 ) -> Layer:  # fmt: skip
-    """The photo's pixels ``chosen`` (H, W) of the window as the lower lip's edge, which landmarks miss by a few."""
+    """The photo's pixels ``chosen`` (H, W) of the window as the lower lip's edge, which landmarks miss by little."""
     y, x = np.nonzero(chosen)
     count, row, column = len(x), y + shown.top, x + shown.left
     height = skin_height[row, column] - EDGE_DEPTH * face.eye_distance
@@ -164,7 +164,8 @@ def curtain(
     skin_height: NDArray[np.float32], face: FacePlacement, jaws: Jaws, shown: ShownMouth, shadow: NDArray[np.floating]
 ) -> Layer:
     """What the photo shows behind the teeth, one sheet across the mouth and under the lips that stretches with the
-    jaws like the socket. Where it shows nothing there, ``shadow`` (3,) in [0, 1], into which the tongue passes.
+    jaws like the socket. Unless the photo tells the inside, all of it has the colour ``shadow`` (3,) in [0, 1], the
+    dark at the end of the made tongue.
 
     ``skin_height``: (S, S) height of the skin, canvas pixels.
     """

@@ -16,7 +16,7 @@ CANONICAL_X = 6  # channel of the guide maps
 def predict_both_ways(network: EncoderNetwork, maps: Tensor, canonical_to_head: Tensor) -> Prediction:
     """The mean of what ``network`` makes of a photo (1, 12, 160, 160) and, the other way round, of its mirror image."""
     seen = mirrored_input(maps, canonical_to_head)
-    both = torch.cat([maps, seen[0]]).contiguous(memory_format=torch.channels_last)  # a fifth faster
+    both = torch.cat([maps, seen[0]]).contiguous(memory_format=torch.channels_last)  # channels last: a fifth faster
     prediction = network(both, torch.cat([canonical_to_head, seen[1]]))
     own, other = (Prediction(*(values[k : k + 1] for values in prediction)) for k in range(2))
     return Prediction(*(0.5 * (a + b) for a, b in zip(own, mirrored_prediction(other), strict=True)))
@@ -31,7 +31,7 @@ def mirrored_input(maps: Tensor, canonical_to_head: Tensor) -> tuple[Tensor, Ten
 
 
 def mirrored_prediction(prediction: Prediction) -> Prediction:
-    """What is predicted of people as it holds for their mirror images."""
+    """What is predicted of people as it holds for their mirror images; ``latent``, which knows no sides, as it is."""
     return Prediction(
         correction=prediction.correction.flip(-1),
         radius=prediction.radius.flip(2),

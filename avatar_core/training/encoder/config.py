@@ -1,4 +1,4 @@
-"""The encoder's training settings, filled from a YAML file; `DEFAULT_CONFIG` holds those of the shipped weights."""
+"""The encoder's training settings, filled from a YAML file."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class EncoderSettings:
 
 
 def load_config(path: Path | None = None) -> EncoderSettings:
-    """The settings of a YAML file, by default those of the shipped weights.
+    """The settings of a YAML file, by default `DEFAULT_CONFIG`.
 
     Raises:
         AvatarError: the file cannot be read, or has an unknown key or a wrong value.
