@@ -215,8 +215,16 @@ def body_colour(behind: HiddenBody, matte: Matte, face: FacePlacement) -> NDArra
         throat = face.mesh.inside & (y > face.landmarks[LOWER_LIP, 1])
     skin = continuation(matte.foreground, throat.astype(np.float32))
     shade = 1 - np.float32(1 - THROAT_SHADE) * smoothstep(behind.away / np.float32(SHADE_REACH * face.eye_distance))
-    share = cv2.GaussianBlur(column.astype(np.float32), (0, 0), 0.04 * face.eye_distance)
+    of_neck = column | (behind.hidden & ~_level_with(core, face) & (y < face.landmarks[CHIN, 1]))
+    share = cv2.GaussianBlur(of_neck.astype(np.float32), (0, 0), 0.04 * face.eye_distance)
     return mix_hidden(matte.foreground, behind.hidden, continued, skin, shade, share)
+
+
+def _level_with(body: NDArray[np.bool_], face: FacePlacement) -> NDArray[np.bool_]:
+    """(S, S) where the ``body`` (S, S) is seen at the same height, so near that its hair or clothes may go on there;
+    elsewhere those below a bare neck would."""
+    reach = int(BEHIND_JAW * face.eye_distance)
+    return cv2.dilate(body.astype(np.uint8), np.ones((1, 2 * reach + 1), np.uint8)) > 0
 
 
 @kernel()
