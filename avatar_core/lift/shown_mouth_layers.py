@@ -44,28 +44,8 @@ def shown_teeth(skin_height: NDArray[np.float32], face: FacePlacement, jaws: Jaw
 
     ``skin_height``: (S, S) height of the skin, canvas pixels.
     """
-    chosen = shown.upper | shown.lower
-    y, x = np.nonzero(chosen)
-    lowered = shown.lower[y, x]
-    surface = np.zeros((*chosen.shape, 3), np.float32)
-    u, surface[y, x] = _onto_arch(
-        x + shown.left, y + shown.top, np.where(lowered[:, None], jaws.lower, jaws.upper),
-        np.where(lowered, ARCH_FRONT_LOWER, ARCH_FRONT_UPPER), skin_height, 0.5 * LIP_CLEARANCE, face,
-    )  # fmt: skip
-    across, upward = surface_steps(surface, chosen)
-    part = np.where(lowered, LOWER_TEETH, UPPER_TEETH).astype(np.uint8)
-    return Layer(
-        position=surface[y, x],
-        across=across[y, x],
-        upward=upward[y, x],
-        colour=shown.teeth[y, x],
-        coverage=np.ones(len(x), np.float32),
-        u=u.astype(np.float32),
-        part=part,
-        neck_weight=np.ones(len(x), np.float32),
-        expression_weight=(~np.isin(part, FIXED)).astype(np.float32),
-        seen=shown.opening[y, x],
-    )
+    rows, parts = (shown.upper, shown.lower), (UPPER_TEETH, LOWER_TEETH)
+    return _on_arches(rows, parts, shown.teeth, skin_height, face, jaws, shown)
 
 
 def beside_teeth(
@@ -81,13 +61,9 @@ def beside_teeth(
     gap = shown.opening & ~tooth
     at_lip = gap & ~_somewhere_below(tooth) & _in_lower_half(shown, face)
     at_lower_teeth = gap & ~at_lip & _somewhere_above(lower)
-    return join(
-        [
-            _gums(skin_height, face, jaws.upper, ARCH_FRONT_UPPER, UPPER_GUMS, gap & ~at_lip & ~at_lower_teeth, shown),
-            _gums(skin_height, face, jaws.lower, ARCH_FRONT_LOWER, LOWER_GUMS, at_lower_teeth, shown),
-            _lip_edge(skin_height, face, mean, at_lip, shown),
-        ]
-    )
+    rows, parts = (gap & ~at_lip & ~at_lower_teeth, at_lower_teeth), (UPPER_GUMS, LOWER_GUMS)
+    gums = _on_arches(rows, parts, shown.behind, skin_height, face, jaws, shown)
+    return join([gums, _lip_edge(skin_height, face, mean, at_lip, shown)])
 
 
 def _somewhere_above(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
@@ -107,30 +83,33 @@ def _in_lower_half(shown: ShownMouth, face: FacePlacement) -> NDArray[np.bool_]:
     return (down > 0.5).reshape(shown.opening.shape)
 
 
-def _gums(
-    skin_height: NDArray[np.float32], face: FacePlacement, offset: NDArray[np.float64], front: float, part: int,
-    chosen: NDArray[np.bool_], shown: ShownMouth,
+def _on_arches(
+    rows: tuple[NDArray[np.bool_], NDArray[np.bool_]], parts: tuple[int, int], colour: NDArray[np.float32],
+    skin_height: NDArray[np.float32], face: FacePlacement, jaws: Jaws, shown: ShownMouth,
 ) -> Layer:  # fmt: skip
-    """The photo's pixels ``chosen`` (H, W) of the window on the dental arch of a jaw."""
+    """Pixels of the window, the upper and the lower of two ``rows`` (H, W), on the dental arches, each bound to its jaw
+    as one of ``parts``; ``colour`` (H, W, 3)."""
+    chosen = rows[0] | rows[1]
     y, x = np.nonzero(chosen)
-    count = len(x)
+    lowered = rows[1][y, x]
     surface = np.zeros((*chosen.shape, 3), np.float32)
     u, surface[y, x] = _onto_arch(
-        x + shown.left, y + shown.top, np.broadcast_to(offset, (count, 3)), np.full(count, front), skin_height,
-        0.5 * LIP_CLEARANCE, face,
+        x + shown.left, y + shown.top, np.where(lowered[:, None], jaws.lower, jaws.upper),
+        np.where(lowered, ARCH_FRONT_LOWER, ARCH_FRONT_UPPER), skin_height, 0.5 * LIP_CLEARANCE, face,
     )  # fmt: skip
     across, upward = surface_steps(surface, chosen)
+    part = np.where(lowered, parts[1], parts[0]).astype(np.uint8)
     return Layer(
         position=surface[y, x],
         across=across[y, x],
         upward=upward[y, x],
-        colour=shown.behind[y, x],
-        coverage=np.ones(count, np.float32),
+        colour=colour[y, x],
+        coverage=np.ones(len(x), np.float32),
         u=u.astype(np.float32),
-        part=np.full(count, part, np.uint8),
-        neck_weight=np.ones(count, np.float32),
-        expression_weight=np.full(count, part not in FIXED, np.float32),
-        seen=np.ones(count, bool),
+        part=part,
+        neck_weight=np.ones(len(x), np.float32),
+        expression_weight=(~np.isin(part, FIXED)).astype(np.float32),
+        seen=shown.opening[y, x],
     )
 
 

@@ -11,6 +11,7 @@ import skimage.data
 from numpy.typing import NDArray
 
 from avatar_core.lift import LiftResult, lift
+from avatar_core.lift.relief import Relief, build_relief
 from avatar_core.tracking.face_model import FaceModel
 from avatar_core.tracking.photo_face import PhotoFaceFinder
 
@@ -36,3 +37,8 @@ def portrait(face_model: FaceModel) -> Portrait:
     landmarks = finder.find(image).landmarks
     finder.close()
     return Portrait(image, landmarks, lift(image, landmarks, face_model))
+
+
+@pytest.fixture(scope="session")
+def relief(portrait: Portrait, face_model: FaceModel) -> Relief:
+    return build_relief(portrait.image, portrait.landmarks, face_model, lambda stage, share: None)

@@ -3,38 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
-import skimage.data
 
 from avatar_core.avatar import PART_NAMES
 from avatar_core.lift.canvas import project
 from avatar_core.lift.mouth import build_mouth
-from avatar_core.lift.relief import Relief, build_relief
+from avatar_core.lift.relief import Relief
 from avatar_core.lift.shown_mouth import LipFrame, look_between_lips
-from avatar_core.tracking.face_model import FaceModel
-from avatar_core.tracking.photo_face import PhotoFaceFinder
 from avatar_core.tracking.topology import INNER_LIPS, LOWER_INNER_LIP, UPPER_INNER_LIP
 
-WEIGHTS = Path(__file__).parents[2] / "weights"
 ENAMEL, DARK, TONGUE = np.array([0.85, 0.8, 0.75]), np.array([0.12, 0.05, 0.05]), np.array([0.6, 0.3, 0.3])
-
-
-@pytest.fixture(scope="module")
-def face_model() -> FaceModel:
-    return FaceModel.load(WEIGHTS / "face_model.safetensors")
-
-
-@pytest.fixture(scope="module")
-def relief(face_model) -> Relief:
-    image = skimage.data.astronaut()
-    finder = PhotoFaceFinder(face_model)
-    found = finder.find(image).landmarks
-    finder.close()
-    return build_relief(image, found, face_model, lambda stage, share: None)
 
 
 def _painted(relief: Relief, *bands: tuple[float, np.ndarray]) -> np.ndarray:

@@ -2,29 +2,10 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
-import pytest
-import skimage.data
 
-from avatar_core.lift.relief import Relief, build_relief
 from avatar_core.lift.torso import body_colour, hide_body
-from avatar_core.tracking.face_model import FaceModel
-from avatar_core.tracking.photo_face import PhotoFaceFinder
 from avatar_core.tracking.topology import CHIN
-
-WEIGHTS = Path(__file__).parents[2] / "weights"
-
-
-@pytest.fixture(scope="module")
-def relief() -> Relief:
-    face_model = FaceModel.load(WEIGHTS / "face_model.safetensors")
-    image = skimage.data.astronaut()
-    finder = PhotoFaceFinder(face_model)
-    found = finder.find(image).landmarks
-    finder.close()
-    return build_relief(image, found, face_model, lambda stage, share: None)
 
 
 def test_clothes_below_a_bare_neck_do_not_go_on_beside_it(relief):
