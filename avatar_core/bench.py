@@ -144,8 +144,8 @@ def describe(report: Report) -> list[str]:
         f"Threads: {report['threads']} of the compiled kernels, {report['torch_threads']} of PyTorch",
         f"Frame ({where}): {report['frames_per_second']:.1f} frames per second, median {median['total']:.1f} ms "
         f"(95th percentile {report['p95_ms']:.1f}): {stages}",
-        f"  {report['gaussians_moving']} Gaussians move with the expression, {report['gaussians_through_networks']} of "
-        "them through the networks; the rest of all move with the head alone",
+        f"  {report['gaussians_moving']} Gaussians move with the expression ({report['gaussians_through_networks']} "
+        f"through the networks), {report['gaussians'] - report['gaussians_moving']} with the head alone",
         *describe_qualities(report["qualities"]),
         *describe_following(report.get("following", [])),
         *([describe_floor(report["floor"])] if "floor" in report else []),
