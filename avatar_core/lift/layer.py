@@ -22,6 +22,8 @@ THICKNESS = 0.12 * UNITS_PER_PIXEL
 MAX_OPACITY = 0.98
 OVERLAP = 4.0
 """How many neighbours cover one pixel, in Gaussian weights: turns coverage of a pixel into opacity of a Gaussian."""
+MAX_LAST_STEP = 3.0 * UNITS_PER_PIXEL
+"""The same where a sheet ends: half of a Gaussian lies beyond, and a longer one would stick out as a needle."""
 _JUMP = 40.0 * UNITS_PER_PIXEL  # a larger step to a neighbour is a gap between surfaces, not a slope
 
 
@@ -62,9 +64,9 @@ def join(layers: list[Layer]) -> Layer:
 
 
 @kernel()
-def _difference(points, mask, stride, jump, rest, limit):
-    """Steps to the right and upwards neighbours, (H, W, 3) each; ``rest`` is the step where no neighbour exists and
-    ``limit`` the longest one."""
+def _difference(points, mask, stride, jump, rest, limit, last_limit):
+    """Steps to the right and upwards neighbours, (H, W, 3) each; ``rest`` is the step where no neighbour exists,
+    ``limit`` the longest one between two and ``last_limit`` where there is but one."""
     rows, columns = mask.shape
     across = np.zeros((rows, columns, 3), np.float32)
     upward = np.zeros((rows, columns, 3), np.float32)
@@ -97,8 +99,9 @@ def _difference(points, mask, stride, jump, rest, limit):
                         across[y, x, c] = step
                     else:
                         upward[y, x, c] = step
-                if length > limit * limit:
-                    shorter = limit / np.sqrt(length)
+                longest = limit if after and before else last_limit
+                if length > longest * longest:
+                    shorter = longest / np.sqrt(length)
                     for c in range(3):
                         if axis == 0:
                             across[y, x, c] *= shorter
@@ -110,12 +113,14 @@ def _difference(points, mask, stride, jump, rest, limit):
 def surface_steps(
     points: NDArray[np.float32], mask: NDArray[np.bool_], stride: int = 1
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Tangent steps (H, W, 3) of a map of points (H, W, 3) within ``mask``, limited to `MAX_STEP` per pixel.
+    """Tangent steps (H, W, 3) of a map of points (H, W, 3) within ``mask``, limited to `MAX_STEP` per pixel and
+    to `MAX_LAST_STEP` at its ends.
 
     The step covers ``stride`` pixels. Gaps between surfaces are not bridged.
     """
     mask = np.ascontiguousarray(mask)
-    return _difference(points, mask, stride, _JUMP * stride, stride * UNITS_PER_PIXEL, stride * MAX_STEP)
+    limits = (stride * MAX_STEP, stride * MAX_LAST_STEP)
+    return _difference(points, mask, stride, _JUMP * stride, stride * UNITS_PER_PIXEL, *limits)
 
 
 def opacity_logit(coverage: NDArray[np.floating]) -> NDArray[np.float32]:

@@ -28,6 +28,13 @@ COLOUR_SHARE = 0.85
 COLOUR_RADIUS = 3  # pixels, of the filter that smooths it
 SKIN_STRIDE = 5  # one of so many pixels of the face is enough for its median colour
 SKIN_SPREAD = 0.14  # RGB distance from the face's median colour that still counts as skin
+SURELY_THERE = 0.4  # coverage from which a pixel of the skin's hue may be skin for certain
+DARKEST_SKIN, SKIN_HUE = 0.5, 0.6
+"""Brightness against the face's from which a hue is looked at, and the part of the way from the background's hue to
+the face's where skin begins: ears are paler or redder than the face."""
+LOW_HUE, HIGH_HUE = 0.002, 0.005
+"""Squared distance of the background's hue from the face's, as shares of the three channels, from which it is believed,
+and believed fully."""
 OWN_FROM, OWN_FULLY = 0.5, 0.88  # coverage between which a rim pixel's colour is trusted to be the person's
 BACKGROUND_BLUR = 3.0  # pixels
 INPAINT_CLEARANCE = 15  # pixels that the picture behind keeps from the person
@@ -105,7 +112,8 @@ def _sharpen_by_colour(
 ) -> NDArray[np.float32]:
     """Coverage near the rim from each pixel's place between the colours inside and outside, where those differ.
 
-    Skin-coloured pixels keep what they had: an ear next to dark hair is not background.
+    Skin-coloured pixels keep what they had, an ear next to dark hair is not background, or gain by their place between
+    the face's colour and the one outside.
     """
     picture = image.astype(np.float32) / np.float32(255)
     brush = np.ones((2 * BAND + 1, 2 * BAND + 1), np.uint8)
@@ -121,6 +129,8 @@ def _sharpen_by_colour(
     share, trust = believe_colour(picture, ahead, behind, skin, reached)
     by_colour = cv2.ximgproc.guidedFilter(image, share, COLOUR_RADIUS, GUIDED_EPSILON)
     mixed = alpha + np.float32(COLOUR_SHARE) * trust * (by_colour - alpha)
+    within = cv2.erode(mixed, np.ones((3, 3), np.uint8))  # the rim itself stays soft
+    mixed = np.maximum(mixed, believe_skin(picture, behind, skin, reached) * smoothstep(within / SURELY_THERE))
     return np.where(band, np.clip(mixed, 0, 1), alpha)
 
 
@@ -155,6 +165,33 @@ def believe_colour(picture, ahead, behind, skin, chosen):
                 believed *= one - np.exp(-from_skin * np.float32(1 / (2 * SKIN_SPREAD**2)))
             trust[y, x] = believed
     return share, trust
+
+
+@kernel()
+def believe_skin(picture, behind, skin, chosen):
+    """Where the hue of each pixel as bright as ``skin`` stands from ``behind`` (0) to ``skin`` (`SKIN_HUE` and beyond:
+    1), as far as that is to be believed; 0 where a pixel is not ``chosen``. Arguments as in `believe_colour`."""
+    rows, columns = picture.shape[0], picture.shape[1]
+    share = np.zeros((rows, columns), np.float32)
+    zero, one = np.float32(0), np.float32(1)
+    level = max(skin[0] + skin[1] + skin[2], np.float32(1e-3))
+    for y in range(rows):
+        for x in range(columns):
+            if not chosen[y, x]:
+                continue
+            bright = picture[y, x, 0] + picture[y, x, 1] + picture[y, x, 2]
+            ground = behind[y, x, 0] + behind[y, x, 1] + behind[y, x, 2]
+            if bright < np.float32(DARKEST_SKIN) * level or ground < np.float32(DARKEST_SKIN) * level:
+                continue
+            contrast = along = zero
+            for c in range(3):
+                axis = skin[c] / level - behind[y, x, c] / ground
+                contrast += axis * axis
+                along += (picture[y, x, c] / bright - behind[y, x, c] / ground) * axis
+            place = along / (np.float32(SKIN_HUE) * max(contrast, np.float32(1e-6)))
+            believed = (contrast - np.float32(LOW_HUE)) * np.float32(1 / (HIGH_HUE - LOW_HUE))
+            share[y, x] = min(max(place, zero), one) * min(max(believed, zero), one)
+    return share
 
 
 def _split_colours(picture: NDArray[np.float32], alpha: NDArray[np.float32]) -> NDArray[np.float32]:

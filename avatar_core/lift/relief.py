@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from avatar_core.lift.canvas import Canvas, cut_canvas
 from avatar_core.lift.coordinates import Registration, register
 from avatar_core.lift.far_side import far_side_colour
+from avatar_core.lift.head_or_body import settle_body
 from avatar_core.lift.layer import Layer
 from avatar_core.lift.matte import Matte, coverage, person_colours, picture_behind, segment
 from avatar_core.lift.pose import FacePlacement, place_face
@@ -76,6 +77,7 @@ def build_relief(
         registering = beside.submit(register, face, face_model.mean)
         report("matte", 0.15)
         alpha = coverage(canvas, inside, probability.result())
+        face = settle_body(face, alpha)
         raising = beside.submit(build_surfaces, alpha, face)
         behind = beside.submit(picture_behind, canvas, alpha)
         foreground = person_colours(canvas, alpha, inside)

@@ -47,6 +47,7 @@ def compile_kernels() -> None:
     coordinates.lean(picture, picture, picture, plane)
     matte.mix(picture, picture, plane)
     matte.believe_colour(picture, picture, picture, colour, everywhere)
+    matte.believe_skin(picture, picture, colour, everywhere)
     matte.shares(picture, picture, plane)
     matte.fuse(picture, plane, picture, picture, plane)
     far_side.folded_places(plane, labels, one, one)

@@ -120,6 +120,15 @@ def test_colours_are_mixed_fused_and_believed(random: np.random.Generator) -> No
     believed *= 1 - np.exp(-((image - skin) ** 2).sum(-1) / (2 * matte.SKIN_SPREAD**2))
     assert np.allclose(found, place * chosen, atol=1e-4) and np.allclose(trust, believed * chosen, atol=1e-4)
 
+    level, bright, ground = skin.sum(), image.sum(-1, keepdims=True), behind.sum(-1, keepdims=True)
+    axis = skin / level - behind / ground
+    contrast = (axis * axis).sum(-1)
+    place = ((image / bright - behind / ground) * axis).sum(-1) / (matte.SKIN_HUE * contrast)
+    believed = np.clip((contrast - matte.LOW_HUE) / (matte.HIGH_HUE - matte.LOW_HUE), 0, 1)
+    believed *= (np.minimum(bright, ground)[..., 0] >= matte.DARKEST_SKIN * level) * chosen
+    assert believed.max() == 1
+    assert np.allclose(matte.believe_skin(image, behind, skin, chosen), np.clip(place, 0, 1) * believed, atol=3e-3)
+
 
 def test_texture_is_folded_in_from_the_rim() -> None:
     inside = np.zeros((SIDE, SIDE), np.uint8)

@@ -6,10 +6,18 @@ import numpy as np
 
 from avatar_core.camera import Camera
 from avatar_core.lift import poisson
-from avatar_core.lift.canvas import MARGIN_LEFT, MARGIN_TOP, project, unproject
+from avatar_core.lift.canvas import MARGIN_LEFT, MARGIN_TOP, UNITS_PER_PIXEL, project, unproject
 from avatar_core.lift.coordinates import neck_weight
 from avatar_core.lift.fill import nearest, push_pull
-from avatar_core.lift.layer import SIGMA_PER_STEP, Layer, opacity_logit, to_gaussians
+from avatar_core.lift.layer import (
+    MAX_LAST_STEP,
+    MAX_STEP,
+    SIGMA_PER_STEP,
+    Layer,
+    opacity_logit,
+    surface_steps,
+    to_gaussians,
+)
 from avatar_core.lift.mesh import CLOSED_TRIANGLES, draw_mesh, polygon_mask
 from avatar_core.tracking.face_model import FaceModel
 
@@ -108,3 +116,14 @@ def test_neck_weight_never_rises_downwards() -> None:
     for x in (0.0, 0.7, -1.5):
         weights = neck_weight(np.stack([np.full(200, x), heights, np.zeros(200)], 1))
         assert (np.diff(weights) <= 0).all() and weights[0] == 1 and weights[-1] == 0
+
+
+def test_a_steep_sheet_ends_without_needles() -> None:
+    x, y = (values.astype(np.float32) * UNITS_PER_PIXEL for values in np.meshgrid(np.arange(6), np.arange(6)))
+    steep = np.stack([x, -y, -8 * y], axis=-1)  # falls 8 pixels a row
+    sheet = np.zeros((6, 6), bool)
+    sheet[:5] = True
+    _, upward = surface_steps(steep, sheet)
+    length = np.linalg.norm(upward, axis=-1)
+    assert np.allclose(length[1:4], np.sqrt(65) * UNITS_PER_PIXEL, rtol=1e-4) and length.max() < MAX_STEP
+    assert np.allclose(length[[0, 4]], MAX_LAST_STEP, rtol=1e-4)
