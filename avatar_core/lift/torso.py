@@ -44,8 +44,8 @@ BACK_CLEARANCE, BACK_JOIN = 0.3, 0.35
 BACK_STRIDE = 4
 SMALLEST_PIECE = 0.03  # share of the far side's samples below which a piece of it that is left alone goes, too
 HIDDEN_STRIDE, HIDDEN_INSET = 2, 4.0
-"""Every second pixel of what is hidden does, both ways, and so many pixels off the person's soft outline, where it would be
-seen as steps, but for where it joins what is visible."""
+"""Every second pixel of what is hidden does, both ways, and so many pixels off the person's soft outline, where it
+would be seen as steps, but for where it joins what is visible."""
 SOLID = 0.9  # coverage of what it joins
 SMALL_PERSON = 130_000  # pixels of the canvas
 BACK_INSET = 9  # pixels, twice the distance the far side keeps from the soft rim
