@@ -20,8 +20,10 @@ from avatar_core.lift.coordinates import Registration, register
 from avatar_core.lift.far_side import far_side_colour
 from avatar_core.lift.head_or_body import settle_body
 from avatar_core.lift.layer import Layer
-from avatar_core.lift.matte import Matte, coverage, person_colours, picture_behind, segment
+from avatar_core.lift.maps import median_colour
+from avatar_core.lift.matte import SKIN_STRIDE, Matte, coverage, person_colours, picture_behind, segment
 from avatar_core.lift.pose import FacePlacement, place_face
+from avatar_core.lift.spill import without_spill
 from avatar_core.lift.surfaces import Surfaces, build_surfaces
 from avatar_core.tracking.face_model import FaceModel
 
@@ -81,6 +83,8 @@ def build_relief(
         raising = beside.submit(build_surfaces, alpha, face)
         behind = beside.submit(picture_behind, canvas, alpha)
         foreground = person_colours(canvas, alpha, inside)
+        skin = median_colour(foreground[inside][::SKIN_STRIDE])
+        foreground = without_spill(foreground, alpha, behind.result(), skin, face.eye_distance)
         report("relief", 0.4)
         registered = registering.result()
         far_colour = far_side_colour(alpha, foreground, face, registered)
