@@ -17,13 +17,13 @@ from avatar_core.rendering.jit import kernel
 
 SIGMA_PER_STEP = 0.6
 """Standard deviation over sample spacing: less shows moire once the surface stretches, more blurs the photo."""
-MAX_STEP = 10.0 * UNITS_PER_PIXEL
+MAX_STEP, MAX_LAST_STEP = 10.0 * UNITS_PER_PIXEL, 3.0 * UNITS_PER_PIXEL
+"""Longest step per pixel, and where there is a neighbour on one side alone: half of a Gaussian lies beyond the end of
+its sheet, and a longer one would stick out as a needle."""
 THICKNESS = 0.12 * UNITS_PER_PIXEL
 MAX_OPACITY = 0.98
 OVERLAP = 4.0
 """How many neighbours cover one pixel, in Gaussian weights: turns coverage of a pixel into opacity of a Gaussian."""
-MAX_LAST_STEP = 3.0 * UNITS_PER_PIXEL
-"""The same where a sheet ends: half of a Gaussian lies beyond, and a longer one would stick out as a needle."""
 _JUMP = 40.0 * UNITS_PER_PIXEL  # a larger step to a neighbour is a gap between surfaces, not a slope
 
 

@@ -30,11 +30,11 @@ SKIN_STRIDE = 5  # one of so many pixels of the face is enough for its median co
 SKIN_SPREAD = 0.14  # RGB distance from the face's median colour that still counts as skin
 SURELY_THERE = 0.4  # coverage from which a pixel of the skin's hue may be skin for certain
 DARKEST_SKIN, SKIN_HUE = 0.5, 0.6
-"""Brightness against the face's from which a hue is looked at, and the part of the way from the background's hue to
-the face's where skin begins: ears are paler or redder than the face."""
-LOW_HUE, HIGH_HUE = 0.002, 0.005
-"""Squared distance of the background's hue from the face's, as shares of the three channels, from which it is believed,
-and believed fully."""
+"""Brightness against the face's from which the hues of pixel and background are looked at, and the part of the way from
+the background's hue to the face's where skin begins: ears are paler or redder than the face."""
+LOW_HUE, HIGH_HUE, HUE_SPREAD = 0.002, 0.005, 0.02
+"""Squared distances of hues, as shares of the three channels: of the background from the face from which hues are
+believed, and believed fully; off the line between them that skin may lie."""
 OWN_FROM, OWN_FULLY = 0.5, 0.88  # coverage between which a rim pixel's colour is trusted to be the person's
 BACKGROUND_BLUR = 3.0  # pixels
 INPAINT_CLEARANCE = 15  # pixels that the picture behind keeps from the person
@@ -62,7 +62,7 @@ def segment(image: NDArray[np.uint8]) -> NDArray[np.float32]:
 
 
 def cut_out(canvas: Canvas, face: NDArray[np.bool_]) -> Matte:
-    """The matte of the person whose face mesh covers ``face`` (S, S)."""
+    """The matte of the person whose face mesh covers ``face`` (S, S), the background's hue still on its rim."""
     alpha = coverage(canvas, face, segment(canvas.image))
     return Matte(alpha, person_colours(canvas, alpha, face), picture_behind(canvas, alpha))
 
@@ -74,6 +74,11 @@ def person_colours(canvas: Canvas, alpha: NDArray[np.float32], face: NDArray[np.
     core = (cv2.erode((alpha > CORE_COVERAGE).astype(np.uint8), np.ones((5, 5), np.uint8)) > 0) | certain
     own = np.maximum(np.clip((alpha - OWN_FROM) / (OWN_FULLY - OWN_FROM), 0, 1), certain)
     return mix(push_pull(foreground, core.astype(np.float32)), foreground, own)
+
+
+def skin_colour(picture: NDArray[np.float32], face: NDArray[np.bool_]) -> NDArray[np.float32]:
+    """Median colour (3,) of the ``face`` (S, S) in a picture (S, S, 3)."""
+    return median_colour(picture[face][::SKIN_STRIDE])
 
 
 @kernel()
@@ -124,7 +129,7 @@ def _sharpen_by_colour(
         return alpha
     band = ~inside & ~clear
     ahead, behind = (continuation(picture, known.astype(np.float32)) for known in (inside, outside))
-    skin = median_colour(picture[face][::SKIN_STRIDE])
+    skin = skin_colour(picture, face)
     reached = cv2.dilate(band.astype(np.uint8), np.ones((4 * COLOUR_RADIUS + 1, 4 * COLOUR_RADIUS + 1), np.uint8)) > 0
     share, trust = believe_colour(picture, ahead, behind, skin, reached)
     by_colour = cv2.ximgproc.guidedFilter(image, share, COLOUR_RADIUS, GUIDED_EPSILON)
@@ -169,28 +174,35 @@ def believe_colour(picture, ahead, behind, skin, chosen):
 
 @kernel()
 def believe_skin(picture, behind, skin, chosen):
-    """Where the hue of each pixel as bright as ``skin`` stands from ``behind`` (0) to ``skin`` (`SKIN_HUE` and beyond:
-    1), as far as that is to be believed; 0 where a pixel is not ``chosen``. Arguments as in `believe_colour`."""
+    """Where each pixel's hue stands from that of ``behind`` (0) to that of ``skin`` (`SKIN_HUE` of the way and beyond:
+    1), as far as that is to be believed: pixel and background are bright enough, their hues differ, and the pixel's
+    lies between them or beyond the skin's. 0 where a pixel is not ``chosen``. Arguments as in `believe_colour`."""
     rows, columns = picture.shape[0], picture.shape[1]
     share = np.zeros((rows, columns), np.float32)
     zero, one = np.float32(0), np.float32(1)
     level = max(skin[0] + skin[1] + skin[2], np.float32(1e-3))
+    darkest = np.float32(DARKEST_SKIN) * level
     for y in range(rows):
         for x in range(columns):
             if not chosen[y, x]:
                 continue
             bright = picture[y, x, 0] + picture[y, x, 1] + picture[y, x, 2]
             ground = behind[y, x, 0] + behind[y, x, 1] + behind[y, x, 2]
-            if bright < np.float32(DARKEST_SKIN) * level or ground < np.float32(DARKEST_SKIN) * level:
+            if bright < darkest or ground < darkest:
                 continue
-            contrast = along = zero
+            contrast = along = off_axis = zero
             for c in range(3):
                 axis = skin[c] / level - behind[y, x, c] / ground
                 contrast += axis * axis
                 along += (picture[y, x, c] / bright - behind[y, x, c] / ground) * axis
-            place = along / (np.float32(SKIN_HUE) * max(contrast, np.float32(1e-6)))
+            place = along / max(contrast, np.float32(1e-6))
+            for c in range(3):
+                axis = skin[c] / level - behind[y, x, c] / ground
+                off = picture[y, x, c] / bright - behind[y, x, c] / ground - place * axis
+                off_axis += off * off
             believed = (contrast - np.float32(LOW_HUE)) * np.float32(1 / (HIGH_HUE - LOW_HUE))
-            share[y, x] = min(max(place, zero), one) * min(max(believed, zero), one)
+            believed = min(max(believed, zero), one) * np.exp(-off_axis / np.float32(HUE_SPREAD))
+            share[y, x] = min(max(place * np.float32(1 / SKIN_HUE), zero), one) * believed
     return share
 
 

@@ -20,8 +20,7 @@ from avatar_core.lift.coordinates import Registration, register
 from avatar_core.lift.far_side import far_side_colour
 from avatar_core.lift.head_or_body import settle_body
 from avatar_core.lift.layer import Layer
-from avatar_core.lift.maps import median_colour
-from avatar_core.lift.matte import SKIN_STRIDE, Matte, coverage, person_colours, picture_behind, segment
+from avatar_core.lift.matte import Matte, coverage, person_colours, picture_behind, segment, skin_colour
 from avatar_core.lift.pose import FacePlacement, place_face
 from avatar_core.lift.spill import without_spill
 from avatar_core.lift.surfaces import Surfaces, build_surfaces
@@ -83,8 +82,8 @@ def build_relief(
         continuing = beside.submit(picture_behind, canvas, alpha)
         raising = beside.submit(build_surfaces, alpha, face)
         colours = person_colours(canvas, alpha, inside)
-        skin, behind = median_colour(colours[inside][::SKIN_STRIDE]), continuing.result()
-        foreground = without_spill(colours, alpha, behind, skin, face.eye_distance)
+        skin, behind = skin_colour(colours, inside), continuing.result()
+        foreground = without_spill(colours, alpha, canvas.valid, behind, skin, face.eye_distance)
         report("relief", 0.4)
         registered = registering.result()
         far_colour = far_side_colour(alpha, foreground, face, registered)

@@ -11,38 +11,40 @@ import numpy as np
 from numpy.typing import NDArray
 
 from avatar_core.lift.fill import continuation
-from avatar_core.lift.maps import distance_from, smoothstep
+from avatar_core.lift.maps import distance_from, dot, pick, smoothstep
+from avatar_core.lift.matte import CORE_COVERAGE
 
 RIM = 0.16  # inter-ocular distances from the outline where colours may be tinted
-INNER = 0.97  # coverage of what counts as the person's inside
 PALE, VIVID = 0.05, 0.15  # how far the background's colour is from grey: nothing is taken off, all is
+LIT = 1.6  # how much brighter than farther in, or than the face, a rim may be and still be allowed as vivid a colour
 
 
 def without_spill(
     foreground: NDArray[np.float32],
     alpha: NDArray[np.float32],
+    valid: NDArray[np.bool_],
     behind: NDArray[np.float32],
-    skin: NDArray[np.floating],
+    skin: NDArray[np.float32],
     eye_distance: float,
 ) -> NDArray[np.float32]:
     """``foreground`` (S, S, 3) with no more of the background's hue at the rim than the person has farther in, or skin.
 
     Args:
-        alpha: (S, S) coverage; behind: (S, S, 3) the picture behind; skin: (3,) colour of the face.
+        alpha: (S, S) coverage; valid: (S, S) where the photo has pixels; behind: (S, S, 3) the picture behind.
+        skin: (3,) colour of the face; eye_distance: pixels.
     """
-    depth = distance_from(alpha < INNER)
-    inside = depth > RIM * eye_distance
+    inside = distance_from((alpha < CORE_COVERAGE) & valid) > RIM * eye_distance
     near = np.flatnonzero((alpha > 0) & ~inside)
-    ground = _chroma(behind.reshape(-1, 3)[near])
-    vivid = np.linalg.norm(ground, axis=1, keepdims=True)
+    ground = _chroma(pick(behind, near))
+    vivid = np.sqrt(dot(ground, ground))
     if not inside.any() or not (vivid > PALE).any():
         return foreground
-    hue = ground / np.maximum(vivid, 1e-6)
-    inner = _chroma(continuation(foreground, inside.astype(np.float32)).reshape(-1, 3)[near])
-    own = foreground.reshape(-1, 3)[near]
-    allowed = np.maximum((inner * hue).sum(1), (_chroma(skin[None].astype(np.float32)) * hue).sum(1))
-    excess = np.maximum((_chroma(own) * hue).sum(1) - np.maximum(allowed, 0), 0)
-    share = smoothstep((vivid[:, 0] - PALE) / (VIVID - PALE))
+    hue = ground / np.maximum(vivid, 1e-6)[:, None]
+    own = pick(foreground, near)
+    inner = pick(continuation(foreground, inside.astype(np.float32)), near)
+    allowed = np.maximum(_as_bright(inner, own, hue), _as_bright(skin[None], own, hue))
+    excess = np.maximum(dot(_chroma(own), hue) - np.maximum(allowed, 0), 0)
+    share = smoothstep((vivid - PALE) / (VIVID - PALE))
     cleaned = foreground.copy()
     cleaned.reshape(-1, 3)[near] = np.clip(own - (share * excess)[:, None] * hue, 0, 1)
     return cleaned
@@ -51,3 +53,9 @@ def without_spill(
 def _chroma(colour: NDArray[np.float32]) -> NDArray[np.float32]:
     """Colours (N, 3) less their grey."""
     return colour - colour.mean(1, keepdims=True)
+
+
+def _as_bright(colour: NDArray[np.float32], own: NDArray[np.float32], hue: NDArray[np.float32]) -> NDArray[np.float32]:
+    """(N,) how much of the ``hue`` (N, 3) ``colour`` (N or 1, 3) would have, were it as bright as ``own`` (N, 3)."""
+    gain = np.minimum(own.mean(1) / np.maximum(colour.mean(1), 0.02), LIT)
+    return gain * dot(np.broadcast_to(_chroma(colour), hue.shape), hue)

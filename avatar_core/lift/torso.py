@@ -43,10 +43,10 @@ BACK_CLEARANCE, BACK_JOIN = 0.3, 0.35
 (inter-ocular distances)."""
 BACK_STRIDE = 4
 SMALLEST_PIECE = 0.03  # share of the far side's samples below which a piece of it that is left alone goes, too
-HIDDEN_STRIDE, HIDDEN_INSET = 2, 4.0
-"""Every second pixel of what is hidden does, both ways, and so many pixels off the person's soft outline, where it
-would be seen as steps, but for where it joins what is visible."""
-SOLID = 0.9  # coverage of what it joins
+HIDDEN_STRIDE = 2  # one of so many pixels of what is hidden is enough, both ways
+HIDDEN_INSET, JOINT, SOLID = 4.0, 2.0, 0.9
+"""Pixels that what is hidden keeps from the person's soft outline, where it would be seen as steps; but not within
+`JOINT` pixels of body of so much coverage, which it joins."""
 SMALL_PERSON = 130_000  # pixels of the canvas
 BACK_INSET = 9  # pixels, twice the distance the far side keeps from the soft rim
 FACE_CLEARANCE, STEEP_SPAN = 5.0, 9
@@ -187,7 +187,7 @@ def _behind_head(
     top, bottom = face.landmarks[NOSE_BASE, 1], face.landmarks[CHIN, 1] + face.eye_distance
     column = (x > left) & (x < right) & (y > top) & (y < bottom)
     head = (matte.alpha > 0.5) & ~face.body
-    joined = distance_from(face.body & (matte.alpha > SOLID)) < HIDDEN_INSET / 2
+    joined = distance_from(face.body & (matte.alpha > SOLID)) < JOINT
     inner = joined | (distance_from(matte.alpha < 0.5) > HIDDEN_INSET)
     hidden = (near | column) & head & inner & ~visible & ~_beside_neck(face, x, y)
     return hidden, column & hidden

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
-from avatar_core.lift import canvas, coordinates, far_side, matte, refine, torso
+from avatar_core.lift import canvas, coordinates, matte
 from avatar_core.lift.fill import nearest, push_pull
 from avatar_core.lift.mesh import CLOSED_TRIANGLES, draw_mesh
 from avatar_core.tracking.align import Similarity
@@ -123,56 +123,12 @@ def test_colours_are_mixed_fused_and_believed(random: np.random.Generator) -> No
     level, bright, ground = skin.sum(), image.sum(-1, keepdims=True), behind.sum(-1, keepdims=True)
     axis = skin / level - behind / ground
     contrast = (axis * axis).sum(-1)
-    place = ((image / bright - behind / ground) * axis).sum(-1) / (matte.SKIN_HUE * contrast)
+    from_ground = image / bright - behind / ground
+    place = (from_ground * axis).sum(-1) / contrast
+    off = ((from_ground - place[..., None] * axis) ** 2).sum(-1)
     believed = np.clip((contrast - matte.LOW_HUE) / (matte.HIGH_HUE - matte.LOW_HUE), 0, 1)
-    believed *= (np.minimum(bright, ground)[..., 0] >= matte.DARKEST_SKIN * level) * chosen
-    assert believed.max() == 1
-    assert np.allclose(matte.believe_skin(image, behind, skin, chosen), np.clip(place, 0, 1) * believed, atol=3e-3)
-
-
-def test_texture_is_folded_in_from_the_rim() -> None:
-    inside = np.zeros((SIDE, SIDE), np.uint8)
-    inside[4:28, 4:28] = 1
-    distance, label = cv2.distanceTransformWithLabels(inside, cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL)
-    x, y = far_side.folded_places(distance, label, np.float32(3.0), np.float32(2.0))
-    row, column = 16, 5  # 2 pixels from the rim's pixel in column 3
-    assert abs(x[row, column] - (3 + 2.0 + 2.0)) < 1e-4 and abs(y[row, column] - row) < 1e-4
-    assert abs(x[16, 8] - (3 + 2.0 + 1.0)) < 0.1  # 5 pixels in: on the way back
-
-
-def test_what_is_hidden_is_coloured_and_moved_apart(random: np.random.Generator) -> None:
-    first, second, third, fourth = (picture(random) for _ in range(4))
-    hidden, share, shade = plane(random) > 0.5, plane(random), plane(random)
-    blend = second * (1 - share[..., None]) + third * (shade * share)[..., None]
-    expected = np.where(hidden[..., None], blend, first)
-    assert np.allclose(torso.mix_hidden(first, hidden, second, third, shade, share), expected, atol=1e-6)
-
-    away = 10 * plane(random)
-    near = np.exp(-((away / 4) ** 2))[..., None]
-    expected = np.where(hidden[..., None], (third + fourth) * (1 - near) + second * near, first)
-    moved = torso.follow_edge(first, second, third, fourth, hidden, away, np.float32(4))
-    assert np.allclose(moved, expected, atol=1e-5)
-
-    middle, scale = np.array([0.4, 0.5, 0.6], np.float32), np.array([1.0, 2.0, 3.0], np.float32)
-    expected = (((first - middle) * scale) ** 2).sum(-1) < 0.7
-    assert np.array_equal(far_side.close_to(first, middle, scale, 0.7), expected)
-
-
-def test_errors_are_taken_bilinearly_and_within_limits(random: np.random.Generator) -> None:
-    drawn = random.random((SIDE, SIDE, 4)).astype(np.float32)
-    target, coverage = picture(random), plane(random)
-    error = refine.errors(target, coverage, drawn)
-    expected = (target * coverage[..., None] - drawn[..., :3]) * (coverage > 0.5)[..., None]
-    assert np.allclose(error, expected, atol=1e-6)
-
-    count = 1000
-    placed = (random.random((count, 2)) * (SIDE + 4) - 2).astype(np.float32)
-    first = random.random((3, 2 * count)).astype(np.float32)
-    colours, columns = first.copy(), np.arange(1, 2 * count, 2)
-    refine.take_errors(first, colours, columns, placed, error)
-    x, y = (placed - 0.5).T
-    taken = cv2.remap(error, x[:, None], y[:, None], cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT)[:, 0]
-    change = np.clip(refine.GAIN * taken.T, -refine.LARGEST_CHANGE, refine.LARGEST_CHANGE)
-    wanted = np.clip(first[:, columns] + change, 0, 1)
-    assert np.allclose(colours[:, columns], wanted, atol=0.03)  # cv2 rounds places to a 32nd of a pixel
-    assert np.array_equal(colours[:, ::2], first[:, ::2])
+    believed *= np.exp(-off / matte.HUE_SPREAD) * chosen
+    believed *= np.minimum(bright, ground)[..., 0] >= matte.DARKEST_SKIN * level
+    share = np.clip(place / matte.SKIN_HUE, 0, 1) * believed
+    assert share.max() > 0.5
+    assert np.allclose(matte.believe_skin(image, behind, skin, chosen), share, atol=3e-3)
