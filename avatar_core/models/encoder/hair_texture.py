@@ -1,10 +1,12 @@
 """Strands on the hair that the photo hides: the texture next to it, folded on round the head.
 
-In: `Relief`. Out: a map on the layout. The decoder knows the colours of the back of a head but not its strands, and a
+In: `Relief`. Out: maps on the layout. The decoder knows the colours of the back of a head but not its strands, and a
 head whose hair turns into smooth plastic behind the ears looks wrong at once.
 """
 
 from __future__ import annotations
+
+from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -16,7 +18,7 @@ from avatar_core.lift.fill import fold_rows, push_pull
 from avatar_core.lift.relief import Relief
 from avatar_core.models.encoder.layout import cell_means, locate
 
-SOLID, INSET = 0.9, 5  # coverage that counts as the person's, and pixels by which its region is eroded
+SOLID = 0.9  # coverage that counts as the person's
 BESIDE_FACE = 0.05  # inter-ocular distances from the face mesh where hair may begin
 PAST_EARS = 0.35  # inter-ocular distances beyond which even what has the face's colour is hair
 STRIDE = 2  # one pixel of so many is looked at, both ways: a cell is some pixels wide
@@ -24,13 +26,30 @@ CLOSED = 5  # cells, side of the brush that closes what pixels leave between the
 COARSE = 0.07  # of the rows: what is larger than that is no texture
 
 
-def hair_texture(relief: Relief, rows: int, columns: int) -> NDArray[np.float32]:
-    """(R, C, 3) what to add to smooth colours where the photo shows no hair; zero where there is none beside it."""
+class ShownHair(NamedTuple):
+    """Hair that the photo shows, on the layout.
+
+    Args:
+        colour: (R, C, 3) its mean in each cell, led on smoothly where there is none.
+        known: (R, C) 1 where there is some, gaps between pixels closed, else 0.
+    """
+
+    colour: NDArray[np.float32]
+    known: NDArray[np.float32]
+
+
+def shown_hair(relief: Relief, rows: int, columns: int) -> ShownHair:
+    """Hair up to the person's outline, whose light goes on behind it, and what else of the head is neither face nor of
+    the face's colour."""
     face, sparse = relief.face, (slice(None, None, STRIDE), slice(None, None, STRIDE))
     foreground = np.ascontiguousarray(relief.matte.foreground[sparse])
     distance = relief.registered.distance[sparse]
-    sure = cv2.erode((relief.matte.alpha > SOLID).astype(np.uint8), np.ones((INSET, INSET), np.uint8))[sparse] > 0
-    sure &= ~face.body[sparse] & relief.canvas.valid[sparse] & (distance > BESIDE_FACE)
+    sure = (
+        (relief.matte.alpha[sparse] > SOLID)
+        & ~face.body[sparse]
+        & relief.canvas.valid[sparse]
+        & (distance > BESIDE_FACE)
+    )
     sure &= (distance > PAST_EARS) | ~skin_coloured(foreground, face.mesh.inside[sparse])
     chosen = np.flatnonzero(sure)
     x, y, height = (values[sparse].reshape(-1)[chosen] for values in (*pixel_grid(), relief.surfaces.head))
@@ -38,10 +57,13 @@ def hair_texture(relief: Relief, rows: int, columns: int) -> NDArray[np.float32]
     place = locate(points, rows, columns)
     inside = place[:, 0] < rows
     mean, seen = cell_means(place[inside], foreground.reshape(-1, 3)[chosen[inside]], rows, columns)
-    brush = np.ones((CLOSED, CLOSED), np.uint8)
-    known = cv2.morphologyEx(seen.astype(np.uint8), cv2.MORPH_CLOSE, brush).astype(np.float32)
-    colour = push_pull(mean, seen.astype(np.float32))
-    side = (2 * int(COARSE * rows) + 1,) * 2
-    weight = cv2.blur(known, side)
-    coarse = cv2.blur(colour * known[..., None], side) / np.maximum(weight, 1e-6)[..., None]
-    return fold_rows(((colour - coarse) * known[..., None]).astype(np.float32), known > 0)
+    known = cv2.morphologyEx(seen.astype(np.uint8), cv2.MORPH_CLOSE, np.ones((CLOSED, CLOSED), np.uint8))
+    return ShownHair(push_pull(mean, seen.astype(np.float32)), known.astype(np.float32))
+
+
+def hair_texture(hair: ShownHair) -> NDArray[np.float32]:
+    """(R, C, 3) what to add to smooth colours where the photo shows no hair; zero where there is none beside it."""
+    side = (2 * int(COARSE * len(hair.known)) + 1,) * 2
+    weight = cv2.blur(hair.known, side)
+    coarse = cv2.blur(hair.colour * hair.known[..., None], side) / np.maximum(weight, 1e-6)[..., None]
+    return fold_rows(((hair.colour - coarse) * hair.known[..., None]).astype(np.float32), hair.known > 0)

@@ -29,12 +29,13 @@ from avatar_core.models.encoder.extent import (
 )
 from avatar_core.models.encoder.far_cheek import FarCheek, mirror_cheek
 from avatar_core.models.encoder.guide import Guide, build_guide
-from avatar_core.models.encoder.hair_texture import hair_texture
+from avatar_core.models.encoder.hair_texture import hair_texture, shown_hair
 from avatar_core.models.encoder.layout import COLUMNS, PRESENT, ROWS, rays, usable
 from avatar_core.models.encoder.mirrored import predict_both_ways
 from avatar_core.models.encoder.nape import hair_to_nape, neck_sides
 from avatar_core.models.encoder.network import EncoderNetwork, Prediction
 from avatar_core.models.encoder.projection import canvas_position
+from avatar_core.models.encoder.seam import without_seam
 from avatar_core.models.encoder.sheet import cut_sheet
 
 LARGE_PERSON = 185_000
@@ -110,12 +111,14 @@ class LearnedEncoder:
         )
         base = _finer(prediction.colour[0].movedim(-1, 0), fine).movedim(0, -1)[None]
         rim = sample(back, canvas_position(points, similarity))
-        texture = hair_texture(relief, *radius.shape)
+        hair = shown_hair(relief, *radius.shape)
+        texture = hair_texture(hair)
         base = _in_the_photos_colours(base, present, rim) + torch.from_numpy(texture)
         gates = _finer(prediction.gates[0].movedim(-1, 0), fine).movedim(0, -1)[None]
         colour = blend_sources(points, direction, similarity, front, back, coverage, base, gates)[0].numpy()
         skin = median_colour(relief.matte.foreground[relief.face.mesh.inside])
-        colour = hair_to_nape(colour, texture, skin, *neck_sides(relief, skin))
+        sides, bare = neck_sides(relief, skin)
+        colour = without_seam(hair_to_nape(colour, texture, skin, sides, bare), hair, bare)
         u = points[0].numpy().copy()
         if cheek is not None:
             colour += cheek.share[..., None] * (cheek.colour - colour)

@@ -67,8 +67,8 @@ def hair_to_nape(
     crown = colour[int((1 - BAND) * dome) : dome].mean(0)
     ring = np.concatenate([crown[-reach:], crown, crown[:reach]])[None]
     crown = cv2.blur(ring, (2 * reach + 1, 1), borderType=cv2.BORDER_REPLICATE)[0, reach:-reach]
-    level = rays(rows, columns)[0][:, 0, 1]
-    above = smoothstep((level - (HAIRLINE - FEATHER)) / (2 * FEATHER)) * (np.arange(rows) >= dome)
+    level = rays(rows, 1)[0][:, 0, 1]
+    above = above_nape(rows) * (np.arange(rows) >= dome)
     azimuth = np.abs(cell_azimuth(columns))
     behind = smoothstep((azimuth - BEHIND[0]) / (BEHIND[1] - BEHIND[0]))[None, :]
     strands = np.clip(texture.mean(-1, keepdims=True), -STRONGEST, STRONGEST)
@@ -79,7 +79,17 @@ def hair_to_nape(
     shaded = smoothstep((azimuth - INTO_SHADE[0]) / (INTO_SHADE[1] - INTO_SHADE[0]))[:, None]
     side = sides[(cell_azimuth(columns) > 0).astype(int)]
     neck = side + shaded * (NECK_SHADE * skin - side)
-    left_to_right = 0.5 + 0.5 * np.sin(np.radians(cell_azimuth(columns)))
-    shown = bare[0] + (bare[1] - bare[0]) * left_to_right
-    share = below[:, None] * shown * np.maximum(SKIN_SHARE * behind, beside)
+    share = below[:, None] * bare_round(bare, columns) * np.maximum(SKIN_SHARE * behind, beside)
     return np.asarray(hairy + share[..., None] * (neck[None] - hairy), np.float32)
+
+
+def above_nape(rows: int) -> NDArray[np.float64]:
+    """(R,) 1 above the line where short hair ends behind, 0 below it."""
+    level = rays(rows, 1)[0][:, 0, 1]
+    return np.asarray(smoothstep((level - (HAIRLINE - FEATHER)) / (2 * FEATHER)), np.float64)
+
+
+def bare_round(bare: tuple[float, float], columns: int) -> NDArray[np.float64]:
+    """(C,) how far the neck is bare, from its sides of canonical -x and +x led round it."""
+    left_to_right = 0.5 + 0.5 * np.sin(np.radians(cell_azimuth(columns)))
+    return np.asarray(bare[0] + (bare[1] - bare[0]) * left_to_right, np.float64)

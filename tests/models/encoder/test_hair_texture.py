@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 
 from avatar_core.lift.fill import LONGEST_FOLD, SHORTEST_FOLD, SOFT_EDGE, fold_rows
-from avatar_core.models.encoder.hair_texture import hair_texture
+from avatar_core.models.encoder.hair_texture import hair_texture, shown_hair
 from tests.models.encoder.conftest import Prepared
 
 
@@ -29,7 +29,7 @@ def test_a_row_is_mirrored_at_its_edges_and_goes_on_round_the_head() -> None:
 
 
 def test_hair_has_texture_where_the_photo_shows_none_and_no_colour_of_its_own(prepared: Prepared) -> None:
-    texture = hair_texture(prepared.relief, 160, 240)
+    texture = hair_texture(shown_hair(prepared.relief, 160, 240))
     dome = texture[10:60]
     behind = np.concatenate([dome[:, :40], dome[:, -40:]], axis=1)
     assert texture.shape == (160, 240, 3) and np.isfinite(texture).all()
@@ -40,4 +40,5 @@ def test_hair_has_texture_where_the_photo_shows_none_and_no_colour_of_its_own(pr
 def test_without_hair_there_is_no_texture(prepared: Prepared) -> None:
     registered = prepared.relief.registered
     bald = replace(prepared.relief, registered=replace(registered, distance=np.zeros_like(registered.distance)))
-    assert not hair_texture(bald, 80, 120).any()
+    hair = shown_hair(bald, 80, 120)
+    assert not hair.known.any() and not hair_texture(hair).any()
