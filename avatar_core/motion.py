@@ -25,6 +25,9 @@ ACTIVATION_NAMES: tuple[str, ...] = (
 )  # fmt: skip
 """The 53 named FACS activations, in the order the networks use; L and R are the subject's left and right."""
 
+TEETH_UNTOLD = 0.5
+"""Inter-ocular distances for `Motion.teeth_apart` where nothing is known: farther than a jaw opens."""
+
 
 @dataclass(frozen=True)
 class HeadPose:
@@ -60,6 +63,7 @@ class Motion:
         weight: 1 shows the motion, 0 the photo's own expression and pose; between fades (face lost).
         image_landmarks: (478, 2) pixels in the tracked frame, or None.
         code: (512,) what a visual motion encoder saw in the frame, or None.
+        teeth_apart: inter-ocular distances that the rows of teeth are apart at most, as far as the frame shows them.
     """
 
     displacement: NDArray[np.float32] | None
@@ -71,6 +75,7 @@ class Motion:
     weight: float = 1.0
     image_landmarks: NDArray[np.float32] | None = None
     code: NDArray[np.float32] | None = None
+    teeth_apart: float = TEETH_UNTOLD
 
     @classmethod
     def from_activations(

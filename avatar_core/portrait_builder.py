@@ -22,6 +22,7 @@ from avatar_core.models.hidden_teeth import settle_hidden_teeth
 from avatar_core.models.motion_encoder import ActivationSolver
 from avatar_core.models.networks import MotionNetworks
 from avatar_core.models.retarget import Retargeter
+from avatar_core.tracking.bared_teeth import rows_apart
 from avatar_core.tracking.face_model import FaceModel
 from avatar_core.tracking.neutral import NeutralEstimator
 
@@ -65,7 +66,8 @@ class PortraitBuilder:
             to_canonical = np.linalg.inv(lifted.canonical_to_head)
             canonical = lifted.landmarks @ to_canonical[:3, :3].T + to_canonical[:3, 3]
             neutral = self._neutral.neutral(canonical)
-            retargeter = Retargeter(self._solver, mean, neutral, canonical)
+            teeth_apart = rows_apart(image, face_landmarks)
+            retargeter = Retargeter(self._solver, mean, neutral, canonical, teeth_apart=teeth_apart)
             source = retargeter.source_activations
             settle_hidden_teeth(drafted, self._networks, retargeter.at_rest, source, neutral, mean)
             f, m = describing.result()

@@ -18,11 +18,13 @@ from avatar_core.models.box_qp import solve_box_qp
 from avatar_core.models.landmark_motion import LandmarkMotion
 from avatar_core.models.landmark_weights import SOLVING, coordinate_weights
 from avatar_core.models.networks import FIRST_RESIDUAL, GAZE, NAMED_COUNT, MotionNetworks
+from avatar_core.motion import ACTIVATION_NAMES
 from avatar_core.tracking.face_model import FaceModel
 from avatar_core.tracking.topology import LANDMARK_COUNT
 
 NAMED_STEP, RESIDUAL_STEP = 0.7, 1.0
 """Amplitudes at which the networks' response is taken as the basis: between a slight and a full expression."""
+_JAW_OPEN = ACTIVATION_NAMES.index("jawOpen")
 CORRECTIONS, FIRST_SWEEPS, CORRECTION_SWEEPS, TOLERANCE = 3, 60, 12, 1e-3
 
 
@@ -66,12 +68,15 @@ class ActivationSolver:
         behind = self._motion.displacement(-activations).astype(np.float64)
         return (ahead - behind).reshape(-1) / (2 * RESIDUAL_STEP)
 
-    def solve(self, displacement: NDArray[np.floating], gaze: NDArray[np.floating]) -> NDArray[np.float32]:
+    def solve(
+        self, displacement: NDArray[np.floating], gaze: NDArray[np.floating], jaw_open: float = np.inf
+    ) -> NDArray[np.float32]:
         """Activations (A,) that move the landmarks by ``displacement``.
 
         Args:
             displacement: (478, 3) from neutral, canonical units; iris points are not used.
             gaze: (2, 2) yaw and pitch of the right and left eye, radians; passed on within bounds.
+            jaw_open: largest activation of that name; the lips then part by other means.
 
         Raises:
             ValueError: a shape is wrong or a number is not finite.
@@ -87,20 +92,22 @@ class ActivationSolver:
         activations = np.zeros(self.activation_count, np.float32)
         activations[GAZE] = np.clip(angles.reshape(-1), -self._gaze_limit, self._gaze_limit)
 
+        high = self._high.copy()
+        high[_JAW_OPEN] = np.clip(jaw_open, 0, high[_JAW_OPEN])
         linear_term = self._weighted @ wanted.reshape(-1) - self._sparsity
-        solution = self._minimise(linear_term, self._start, FIRST_SWEEPS)
+        solution = self._minimise(linear_term, high, self._start, FIRST_SWEEPS)
         activations[self._linear] = solution
         for _ in range(CORRECTIONS):
             remaining = wanted - self._motion.displacement(activations)
             linear_term = self._weighted @ remaining.reshape(-1) + self._curvature @ solution - self._sparsity
-            solution = self._minimise(linear_term, solution, CORRECTION_SWEEPS)
+            solution = self._minimise(linear_term, high, solution, CORRECTION_SWEEPS)
             activations[self._linear] = solution
         return activations
 
     def _minimise(
-        self, linear_term: NDArray[np.float64], start: NDArray[np.float64], sweeps: int
+        self, linear_term: NDArray[np.float64], high: NDArray[np.float64], start: NDArray[np.float64], sweeps: int
     ) -> NDArray[np.float64]:
-        return solve_box_qp(self._hessian, linear_term, self._low, self._high, start, sweeps, TOLERANCE)
+        return solve_box_qp(self._hessian, linear_term, self._low, high, start, sweeps, TOLERANCE)
 
     def landmark_displacement(self, activations: NDArray[np.floating]) -> NDArray[np.float32]:
         """(478, 3) how the networks move the mean face's landmarks under ``activations`` (A,), canonical units."""

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from avatar_core.models.motion_encoder import ActivationSolver
 from avatar_core.models.networks import GAZE, NAMED_COUNT
-from avatar_core.motion import ACTIVATION_NAMES, Gains, Motion
+from avatar_core.motion import ACTIVATION_NAMES, TEETH_UNTOLD, Gains, Motion
 from avatar_core.tracking.gaze import gaze_angles
 from avatar_core.tracking.measures import eye_opening
 from avatar_core.tracking.topology import (
@@ -25,7 +25,7 @@ from avatar_core.tracking.topology import (
 )
 
 BROW_GAIN = 1.25
-MOUTH_WIDTH_GAIN = 1.10
+MOUTH_WIDTH_GAIN = 1.15
 MOUTH_OPENING_GAIN = 1.12
 DEPTH_GAIN = 0.8  # MediaPipe's depth is the noisiest coordinate
 """Gains found by detecting landmarks on the render again: without them brows and mouth come out too small."""
@@ -40,6 +40,10 @@ LIKENESS_RANGE = (0.55, 1.5)
 LIPS_PARTED = 0.35  # jaw opening from which nothing holds the lips together
 BLINK_LIMIT = 1.6
 WIDE_LIMIT = 2.0
+
+TEETH_DROP, TEETH_OVERLAP = 0.368, 0.010
+"""Inter-ocular distances that the lower incisors go down with a jaw that opens by 1, and that the upper ones hide of
+them with a jaw that is shut."""
 
 _JAW_OPEN = ACTIVATION_NAMES.index("jawOpen")
 _LIP_LINE = -0.715  # canonical height of the lip line
@@ -74,6 +78,7 @@ class Retargeter:
         neutral: (478, 3) the portrait's landmarks without expression, canonical space.
         landmarks: (478, 3) the portrait's landmarks as photographed, canonical space.
         source_activations: (A,) activations of the photo's own expression, or None to solve for them.
+        teeth_apart: inter-ocular distances that the photo's rows of teeth are apart at most, to solve with.
     """
 
     def __init__(
@@ -83,6 +88,7 @@ class Retargeter:
         neutral: NDArray[np.floating],
         landmarks: NDArray[np.floating],
         source_activations: NDArray[np.float32] | None = None,
+        teeth_apart: float = TEETH_UNTOLD,
     ) -> None:
         self._solver = solver
         self._neutral = np.asarray(neutral, np.float64)
@@ -92,6 +98,7 @@ class Retargeter:
             source_activations = solver.solve(
                 (self._landmarks - self._neutral).astype(np.float32),
                 (np.zeros((2, 2)) if gaze is None else gaze).astype(np.float32),
+                jaw_open_for(teeth_apart),
             )
         self.source_activations = np.asarray(source_activations, np.float32)
         self._source_motion = solver.landmark_displacement(self.source_activations).astype(np.float64)
@@ -155,7 +162,10 @@ class Retargeter:
         target = self.target(motion)
         gaze = (motion.gaze * motion.gains.eyes).astype(np.float32)
         wanted_motion = target - self._landmarks + self._source_motion
-        wanted = self._solver.solve(wanted_motion.astype(np.float32), gaze)
+        passed_on = motion.gains.expression * motion.gains.mouth
+        wanted = self._solver.solve(
+            wanted_motion.astype(np.float32), gaze, jaw_open_for(passed_on * motion.teeth_apart)
+        )
         return self._close_lids(wanted, target)
 
     def target(self, motion: Motion) -> NDArray[np.float64]:
@@ -284,3 +294,8 @@ def named_gains(gains: Gains) -> NDArray[np.float32]:
         elif name.startswith(_MOUTH_NAMES):
             factors[index] *= gains.mouth
     return factors
+
+
+def jaw_open_for(teeth_apart: float) -> float:
+    """The activation that parts the rows of teeth so far, inter-ocular distances."""
+    return (teeth_apart + TEETH_OVERLAP) / TEETH_DROP

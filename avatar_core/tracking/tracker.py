@@ -7,7 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
-from avatar_core.motion import ACTIVATION_NAMES, HeadPose, Motion
+from avatar_core.motion import ACTIVATION_NAMES, TEETH_UNTOLD, HeadPose, Motion
+from avatar_core.tracking.bared_teeth import rows_apart
 from avatar_core.tracking.face_model import FaceModel, image_to_axes_up
 from avatar_core.tracking.filters import OneEuroFilter
 from avatar_core.tracking.gaze import gaze_angles
@@ -28,6 +29,7 @@ LANDMARK_FILTER, POSE_FILTER, GAZE_FILTER = (1.0, 40.0), (1.2, 10.0), (1.5, 6.0)
 from .00125 to .00026 inter-ocular distances, lag costs .002, mouth opening keeps a correlation of .994 or more."""
 SPEED_CUTOFF = 6.0  # Hz, of the filters' speed estimates: at 1 Hz speech is smeared
 GAZE_RECOVERY = 0.5  # share by which the gaze follows after a blink, per frame
+TEETH_SHARE = 0.5  # share by which the rows of teeth follow, per frame: colours are noisier than landmarks
 
 
 class Tracker:
@@ -48,6 +50,7 @@ class Tracker:
         self._gaze_filter = OneEuroFilter(*GAZE_FILTER, SPEED_CUTOFF)
         self.smoothing = smoothing
         self._gaze = np.zeros((2, 2))
+        self._teeth_apart = TEETH_UNTOLD
         self._last_time: float | None = None
         self.last_landmarks: NDArray[np.float32] | None = None
         self.last_timings: dict[str, float] = {}
@@ -80,6 +83,7 @@ class Tracker:
         for smoother in (self._landmark_filter, self._pose_filter, self._gaze_filter):
             smoother.reset()
         self._gaze = np.zeros((2, 2))
+        self._teeth_apart = TEETH_UNTOLD
         self._last_time = None
         self.last_landmarks = None
 
@@ -111,10 +115,17 @@ class Tracker:
         faces = self._landmarker.find(frame)
         if not faces:
             return None
-        return self.motion_from_landmarks(faces[0] / np.float32(scale), timestamp)
+        teeth_apart = rows_apart(frame, faces[0])
+        return self.motion_from_landmarks(faces[0] / np.float32(scale), timestamp, teeth_apart)
 
-    def motion_from_landmarks(self, landmarks: NDArray[np.float32], timestamp: float | None = None) -> Motion:
-        """Motion of MediaPipe landmarks (478, 3) in pixels (x right, y down, z away)."""
+    def motion_from_landmarks(
+        self, landmarks: NDArray[np.float32], timestamp: float | None = None, teeth_apart: float = TEETH_UNTOLD
+    ) -> Motion:
+        """Motion of MediaPipe landmarks (478, 3) in pixels (x right, y down, z away).
+
+        Args:
+            teeth_apart: see `rows_apart`.
+        """
         interval = DEFAULT_INTERVAL
         if timestamp is not None and self._last_time is not None:
             interval = float(np.clip(timestamp - self._last_time, 1e-3, 0.5))
@@ -132,6 +143,7 @@ class Tracker:
         if angles is not None:
             self._gaze = self._gaze + GAZE_RECOVERY * (angles - self._gaze)
         gaze = self._gaze_filter(self._gaze, interval)
+        self._teeth_apart += TEETH_SHARE * (teeth_apart - self._teeth_apart)
         return Motion(
             displacement=(canonical - neutral).astype(np.float32),
             landmarks=canonical.astype(np.float32),
@@ -139,6 +151,7 @@ class Tracker:
             gaze=gaze.astype(np.float32),
             pose=self._pose(rotation, pivot, to_image.scale, interval),
             image_landmarks=landmarks[:, :2].copy(),
+            teeth_apart=self._teeth_apart,
         )
 
     def _pose(
