@@ -8,12 +8,14 @@ jaw, and so far up or down that teeth end where the photo shows it.
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from avatar_core.lift.canvas import project
 from avatar_core.lift.layer import Layer, join
 from avatar_core.lift.lining import EDGE_POINTS, lip_lining
+from avatar_core.lift.maps import smoothstep
 from avatar_core.lift.mouth_jaws import LIP_LINE, Jaws, find_jaws
 from avatar_core.lift.mouth_sheets import (
     ENAMEL,
@@ -41,6 +43,7 @@ from avatar_core.lift.pose import FacePlacement
 from avatar_core.lift.shield import behind_cheeks
 from avatar_core.lift.shown_mouth import REFERENCE_SKIN, LipFrame, ShownMouth, look_between_lips
 from avatar_core.lift.shown_mouth_layers import beside_teeth, curtain, shown_teeth
+from avatar_core.tracking.topology import CHEEKS
 
 BEHIND_LIPS = 0.3  # canonical |x|, a little more than the mouth's
 LINING_END, LINING_WIDTH = 0.6, 0.85
@@ -52,17 +55,35 @@ STRETCHED, WIDEST_STRETCH = 0.25, 3.5
 """Canonical units above and below which it stretches, and how far at most: its samples have to reach as far."""
 DARKEST, SHADED = 0.7, 0.6  # shadow beside the socket's colour, the tongue in it beside its own
 FRONT_SHADE = 0.9  # of the front teeth's middle
+GREY, COLOURED = 0.015, 0.03  # saturation of the skin up to which a photo is grey, and from which it is not
+LUMA = np.array([0.299, 0.587, 0.114], np.float32)
+LIGHTEST = 95.0  # lightness of teeth
+TEETH_BESIDE_SKIN = np.array([1.12, 0.55, 0.65])
+"""CIELAB of the front teeth over that of the cheeks, as cameras see both: a little lighter, less red and yellow."""
 
 
 def build_mouth(
     picture: NDArray[np.float32], skin_height: NDArray[np.float32], face: FacePlacement, mean: NDArray[np.floating]
 ) -> Layer:
     """Everything behind the lips; ``picture`` (S, S, 3) in [0, 1], ``skin_height`` (S, S), ``mean`` (478, 3)."""
-    light = _light(picture, face)
+    saturation = _saturation(picture, face)
+    inside = _inside(picture, skin_height, face, mean, _light(picture, face, saturation))
+    grey = inside.colour @ LUMA
+    share = np.float32(smoothstep(np.array((saturation - GREY) / (COLOURED - GREY))))
+    inside.colour[:] = grey[:, None] + share * (inside.colour - grey[:, None])
+    return inside
+
+
+def _inside(
+    picture: NDArray[np.float32], skin_height: NDArray[np.float32], face: FacePlacement, mean: NDArray[np.floating],
+    light: NDArray[np.float64],
+) -> Layer:  # fmt: skip
+    """`build_mouth` in ``light``, the factor (3,) between neutral light and the photo's."""
     shadow = DARKEST * SOCKET_COLOUR * light
     shown = look_between_lips(picture, face, ENAMEL * light, shadow, SHADED * TONGUE_COLOUR * light)
     jaws = find_jaws(face, np.asarray(mean), shown)
-    of_teeth = light if shown is None or shown.enamel is None else shown.enamel / (ENAMEL * FRONT_SHADE)
+    front = _unseen_enamel(picture, face, light) if shown is None or shown.enamel is None else shown.enamel
+    of_teeth = front / (ENAMEL * FRONT_SHADE)
     made = join(
         [
             _placed(face, jaws, sheet, part, light if part in (UPPER_GUMS, LOWER_GUMS, TONGUE) else of_teeth)
@@ -91,17 +112,35 @@ def _concealed(layers: list[Layer], skin_height: NDArray[np.float32], face: Face
     return layer.take(needed | behind_cheeks(layer.position, skin_height, face))
 
 
-def _light(picture: NDArray[np.float32], face: FacePlacement) -> NDArray[np.float64]:
+def _saturation(picture: NDArray[np.float32], face: FacePlacement) -> float:
+    """How much colour the skin has: mean difference of its channels."""
+    skin = picture[face.mesh.inside]
+    return float((skin.max(-1) - skin.min(-1)).mean())
+
+
+def _light(picture: NDArray[np.float32], face: FacePlacement, saturation: float) -> NDArray[np.float64]:
     """Factor (3,) that brings colours under neutral light to the photo's light."""
     skin = picture[face.mesh.inside]
     brightness = skin.mean(-1)
     lit = skin[brightness >= np.percentile(brightness, 85)].mean(0)
     exposure = np.clip(np.percentile(brightness, 70) / 0.72, 0.35, 1.15) ** 0.7
-    saturation = float((skin.max(-1) - skin.min(-1)).mean())
-    if saturation < 0.03:
+    if saturation < COLOURED:
         return np.full(3, exposure)
     tint = lit / REFERENCE_SKIN
     return exposure * np.clip(tint / tint.max(), 0.6, 1.0) ** 0.6
+
+
+def _unseen_enamel(
+    picture: NDArray[np.float32], face: FacePlacement, light: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Colour (3,) of front teeth that the photo hides: by the cheeks', and as bright as its ``light`` at least."""
+    x, y = face.landmarks[list(CHEEKS), :2].astype(int).clip(0, len(picture) - 1).T
+    cheek = np.median(picture[y, x], axis=0)
+    beside = cv2.cvtColor(cheek.astype(np.float32)[None, None], cv2.COLOR_RGB2LAB)[0, 0] * TEETH_BESIDE_SKIN
+    beside[0] = min(beside[0], LIGHTEST)
+    enamel = cv2.cvtColor(beside.astype(np.float32)[None, None], cv2.COLOR_LAB2RGB)[0, 0]
+    lit = ENAMEL * FRONT_SHADE * light
+    return np.asarray(enamel * max(1.0, float(lit.mean() / max(enamel.mean(), 1e-3))), np.float64)
 
 
 def _socket_rim(jaws: Jaws) -> NDArray[np.float64]:

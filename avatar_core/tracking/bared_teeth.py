@@ -15,13 +15,12 @@ from numpy.typing import NDArray
 
 from avatar_core.motion import TEETH_UNTOLD
 from avatar_core.tracking.measures import inter_ocular_distance
-from avatar_core.tracking.topology import INNER_LIPS
+from avatar_core.tracking.topology import CHEEKS, INNER_LIPS
 
 LOOKED_AT = 100.0  # pixels between the outer eye corners to which the face is scaled down
 SMALLEST = 40.0  # pixels between them below which a row of teeth cannot be seen
 COLUMNS, ROWS, ACROSS = 17, 16, (0.2, 0.8)
 """Samples between the lips, and from where to where between the corners of the mouth they lie: beside it is dark."""
-CHEEKS = (50, 101, 36, 205, 280, 330, 266, 425)
 TEETH_LIGHT, INSIDE_LIGHT = (0.45, 0.70), (0.35, 0.60)
 """Lightness over the skin's: from where it may be teeth and surely is bright enough, and of the mouth's dark inside."""
 PALER = (-2.0, 2.5)

@@ -38,6 +38,9 @@ OVAL = (
 """Outline of the face mesh, from the top of the forehead to the subject's left and round."""
 JAW_LINE = (93, 132, 58, 172, 136, 150, 149, 176, 148, 152, 377, 400, 378, 379, 365, 397, 288, 361, 323)
 
+CHEEKS = (50, 101, 36, 205, 280, 330, 266, 425)
+"""Points of both cheeks beside the nose: skin on every face, beards and glasses or not."""
+
 RIGID = np.array(
     sorted(
         {
