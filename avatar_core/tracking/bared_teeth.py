@@ -29,6 +29,7 @@ GAPS, MISSED = 0.012, 0.06
 """Inter-ocular distances of dark between rows of teeth that meet, and of red between the lips' landmarks that is lips
 and gums: more of it is the tongue."""
 SHUT = 0.05  # inter-ocular distances between lips that show nothing of what is behind them
+REDNESS = (2.0, 5.0)  # CIELAB a* of the skin from which colours begin to tell teeth from tongue, and do
 TELLING = (0.1, 0.3)  # share of the opening that teeth fill from which they say something, and from which all
 
 
@@ -53,7 +54,7 @@ def rows_apart(image: NDArray[np.uint8], landmarks: NDArray[np.floating]) -> flo
     teeth = _ramp(light, *TEETH_LIGHT) * _ramp(skin[1] - inside[..., 1], *PALER)
     lit = _ramp(light, *INSIDE_LIGHT)
     dark, red = (float((opening * ((1 - teeth) * share).mean(0)).mean()) for share in (1 - lit, lit))
-    told = float(_ramp(teeth.mean(keepdims=True), *TELLING)[0, 0])
+    told = float(_ramp(teeth.mean(keepdims=True), *TELLING)[0, 0] * _ramp(skin[1], *REDNESS))
     apart = max(dark - GAPS, 0.0) + max(red - MISSED, 0.0)
     return min(apart + (1 - told) * TEETH_UNTOLD, TEETH_UNTOLD)
 

@@ -15,7 +15,8 @@ from avatar_core.camera import Camera
 from avatar_core.engine import AvatarEngine
 from avatar_core.gaussians import COLOR
 from avatar_core.motion import ACTIVATION_NAMES, HeadPose, Motion
-from avatar_core.tracking.topology import INNER_LIPS, LOWER_LIP_INNER, UPPER_LIP_INNER
+from avatar_core.tracking.photo_face import PhotoFaceFinder
+from avatar_core.tracking.topology import CHEEKS, INNER_LIPS, LOWER_LIP_INNER, UPPER_LIP_INNER
 
 WEIGHTS = Path(__file__).parents[2] / "weights"
 SIZE = 512
@@ -62,6 +63,29 @@ def test_made_teeth_have_the_colour_of_those_in_the_photo(smiling):
     photographed = np.percentile(colour[:, part == PART_NAMES.index("upper_teeth")], 80, axis=1)
     made = np.percentile(colour[:, part == PART_NAMES.index("lower_teeth")], 95, axis=1)
     np.testing.assert_allclose(made, photographed, rtol=0.25)
+
+
+def test_hidden_teeth_are_as_light_as_the_cheeks_and_less_red(engine):
+    """Lips painted over the smile hide the photo's teeth."""
+    photo = skimage.data.astronaut()
+    painted = photo.copy()
+    found = PhotoFaceFinder(engine.face_model).find(photo).landmarks[:, :2]
+    cv2.fillPoly(painted, [np.round(found[list(INNER_LIPS)]).astype(np.int32)], (178, 110, 105))
+    avatar = engine.encode(painted)
+    teeth = avatar.rest[COLOR].numpy()[:, avatar.part.numpy() == PART_NAMES.index("upper_teeth")].T
+    x, y = np.round(found[list(CHEEKS)]).astype(int).T
+    of_teeth, of_skin = (
+        cv2.cvtColor(np.median(colours, axis=0).astype(np.float32)[None, None], cv2.COLOR_RGB2LAB)[0, 0]
+        for colours in (teeth, photo[y, x] / 255)
+    )
+    assert 0.85 < of_teeth[0] / of_skin[0] < 1.2
+    assert of_teeth[1] < 0.8 * of_skin[1]
+
+
+def test_a_grey_photo_has_a_grey_mouth(engine):
+    grey = np.repeat(skimage.data.astronaut().mean(-1, keepdims=True), 3, axis=-1).astype(np.uint8)
+    colour = engine.encode(grey).rest[COLOR].numpy()
+    assert (colour.max(0) - colour.min(0)).max() < 0.01
 
 
 def test_a_shut_jaw_has_its_lower_teeth_behind_the_lip(engine, smiling):

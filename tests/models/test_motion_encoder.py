@@ -99,6 +99,17 @@ def test_gaze_is_passed_on_as_it_is(solver: ActivationSolver) -> None:
     np.testing.assert_allclose(solver.solve(np.zeros((478, 3)), gaze)[GAZE], gaze.reshape(-1), atol=1e-6)
 
 
+def test_a_jaw_that_may_not_open_leaves_the_lips_to_part_by_themselves(solver: ActivationSolver) -> None:
+    wanted = solver.landmark_displacement(_named(solver, jawOpen=0.35, mouthSmile_L=0.6, mouthSmile_R=0.6))
+    free, held = (solver.solve(wanted, np.zeros((2, 2)), limit) for limit in (np.inf, 0.05))
+    jaw = ACTIVATION_NAMES.index("jawOpen")
+    assert free[jaw] > 0.2
+    assert held[jaw] <= 0.05 + 1e-6
+    gaps = [solver.landmark_displacement(values)[[13, 14], 1] for values in (free, held)]
+    assert np.subtract(*gaps[1]) == pytest.approx(np.subtract(*gaps[0]), rel=0.15)
+    assert (solver.solve(wanted, np.zeros((2, 2)), -1.0)[jaw]) == 0
+
+
 @pytest.mark.parametrize("bad", [np.zeros((468, 3)), np.full((478, 3), np.nan)])
 def test_bad_input_is_refused(solver: ActivationSolver, bad: np.ndarray) -> None:
     with pytest.raises(ValueError, match="displacement"):

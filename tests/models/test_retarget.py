@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -138,3 +140,19 @@ def test_an_expression_gain_of_zero_stills_the_face(retargeter: Retargeter, face
     still = retargeter.target(_motion(face_model.mean, _closed(face_model.mean), Gains(expression=0.0)))
     rest = retargeter.target(_motion(face_model.mean, face_model.mean, Gains(expression=0.0)))
     assert np.allclose(still, rest, atol=1e-6)
+
+
+def test_rows_of_teeth_that_meet_hold_the_jaw_but_not_the_lips(
+    solver: ActivationSolver, retargeter: Retargeter, face_model: FaceModel, portrait_neutral: NDArray[np.float64]
+) -> None:
+    activations = np.zeros(solver.activation_count, np.float32)
+    activations[INDEX["jawOpen"]] = 0.4
+    motion = _motion(face_model.mean, face_model.mean + solver.landmark_displacement(activations))
+    clenched = replace(motion, teeth_apart=0.0)
+    opened, held = (retargeter.activations(each)[INDEX["jawOpen"]] for each in (motion, clenched))
+    assert opened > 0.3
+    assert held < 0.05
+    free, shut = (mouth_opening(_shown(solver, retargeter, portrait_neutral, each)) for each in (motion, clenched))
+    assert shut > 0.65 * free
+    silent = replace(clenched, gains=Gains(mouth=0.0))
+    assert np.isfinite(retargeter.activations(silent)).all()
