@@ -58,7 +58,7 @@ FRONT_SHADE = 0.9  # of the front teeth's middle
 GREY, COLOURED = 0.015, 0.03  # saturation of the skin up to which a photo is grey, and from which it is not
 LUMA = np.array([0.299, 0.587, 0.114], np.float32)
 LIGHTEST = 95.0  # lightness of teeth
-TEETH_BESIDE_SKIN = np.array([1.12, 0.55, 0.65])
+TEETH_BESIDE_SKIN = np.array([1.12, 0.50, 0.55])
 """CIELAB of the front teeth over that of the cheeks, as cameras see both: a little lighter, less red and yellow."""
 
 

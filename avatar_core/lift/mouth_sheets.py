@@ -27,7 +27,7 @@ CROWN_HEIGHTS = np.array([0.112, 0.100, 0.108, 0.094, 0.088])
 EDGE_RISES = np.array([0.0, 0.008, 0.002, 0.012, 0.018])
 LOWER_TOOTH_SCALE, LOWER_TEETH_SHADE = 0.82, 0.93
 ENAMEL, GUM_COLOUR, TONGUE_COLOUR, SOCKET_COLOUR = (
-    np.array(rgb) for rgb in ((0.90, 0.84, 0.75), (0.60, 0.32, 0.31), (0.62, 0.33, 0.32), (0.25, 0.10, 0.095))
+    np.array(rgb) for rgb in ((0.90, 0.84, 0.75), (0.74, 0.45, 0.43), (0.62, 0.33, 0.32), (0.25, 0.10, 0.095))
 )
 SOCKET_CENTRE, SOCKET_RADII = (0.0, -0.69), (0.54, 0.28)
 SOCKET_FRONT, SOCKET_DEPTH = 0.10, 0.60
@@ -93,7 +93,7 @@ def gums(*, upper: bool) -> Sheet:
         arc, u = _arch_grid(ARCH_FRONT_UPPER - 0.012, 0.28, -0.66, GUM_TOP)
     else:
         arc, u = _arch_grid(ARCH_FRONT_LOWER - 0.012, 0.26, GUM_BOTTOM, -0.75)
-    shade = 0.85 * (1 - 0.7 * np.clip(arc / 0.42, 0, 1) ** 2)
+    shade = 0.95 * (1 - 0.7 * np.clip(arc / 0.42, 0, 1) ** 2)
     return Sheet(u, GUM_COLOUR * shade[..., None], np.ones(arc.shape, bool))
 
 
