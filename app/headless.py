@@ -17,7 +17,7 @@ from app.headless_render import Take, render_video, warnings
 from app.outputs import check_output
 from app.recorder import VIDEO_ENDINGS
 from app.report import environment, write_report
-from app.source import face_count, load_source
+from app.source import advice, face_count, load_source
 from avatar_core.process_memory import resident_megabytes
 from avatar_core.rendering import kernels_are_cached
 
@@ -52,15 +52,14 @@ def run(job: HeadlessJob, config: AppConfig) -> dict[str, Any]:
         began = time.perf_counter()
         avatar = load_source(engine, job.source)
         encode_seconds = time.perf_counter() - began
-        faces = face_count(avatar)
-        if faces > 1:
-            print(f"{job.source.name}: {faces} faces were found, the largest was taken.")
+        for line in advice(avatar):
+            print(f"{job.source.name}: {line}")
         done = render_video(engine, avatar, source, job.out, job.take, config, background)
         for line in warnings(source, job.take, done):
             print(line, file=sys.stderr)
         figures = {
             "source": str(job.source),
-            "faces_in_source": faces,
+            "faces_in_source": face_count(avatar),
             "driver": {"name": source.name, "kind": source.kind, "stated_frames": source.expected},
             "out": str(job.out),
             "frames": done.read,

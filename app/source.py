@@ -6,11 +6,17 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+
+from avatar_core.tracking.measures import mouth_opening
+
 if TYPE_CHECKING:
     from avatar_core.avatar import Avatar
     from avatar_core.engine import AvatarEngine
 
 AVATAR_SUFFIX = ".safetensors"
+TURNED = 22.0  # degrees of the photo's yaw from which the far cheek is made up
+MOUTH_OPEN = 0.25  # inter-ocular distances between the lips from which they shut badly
 
 
 def load_source(engine: AvatarEngine, path: Path, progress: Callable[[str, float], None] | None = None) -> Avatar:
@@ -33,3 +39,18 @@ def face_count(avatar: Avatar) -> int:
         return max(1, int(avatar.provenance.get("faces", "1")))
     except ValueError:
         return 1
+
+
+def advice(avatar: Avatar) -> list[str]:
+    """Sentences about the photo of ``avatar``: which face was taken, and what another photo would do better."""
+    lines = []
+    faces = face_count(avatar)
+    if faces > 1:
+        lines.append(f"{faces} faces were found, the largest was taken.")
+    axes = avatar.canonical_to_head[:3, :3]
+    yaw = abs(float(np.degrees(np.arctan2(axes[0, 2], axes[2, 2]))))
+    if yaw > TURNED:
+        lines.append(f"The face is turned by {yaw:.0f} degrees; one that looks at the camera shows both cheeks.")
+    if mouth_opening(avatar.canonical_landmarks()) > MOUTH_OPEN:
+        lines.append("The mouth is wide open; one that is shut or smiles can be opened and shut again.")
+    return lines

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from app.notices import NoticeBoard
 from app.slots import LatestSlot
-from app.source import face_count, load_source
+from app.source import advice, load_source
 from app.user_paths import expand
 from app.workers.worker import Worker
 from avatar_core.avatar import Avatar
@@ -74,9 +74,8 @@ class EncodingWorker(Worker):
         seconds = time.monotonic() - began
         self._raise_if_superseded(sequence)
         self._deliver(LoadedAvatar(avatar, path.stem, seconds, sequence))
-        faces = face_count(avatar)
-        several = f" {faces} faces were found, the largest was taken." if faces > 1 else ""
-        self._notices.tell("info", f"'{path.name}': {len(avatar):,} Gaussians in {seconds:.1f} s.{several}")
+        built = f"'{path.name}': {len(avatar):,} Gaussians in {seconds:.1f} s."
+        self._notices.tell("info", " ".join([built, *advice(avatar)]))
 
     def _report(self, sequence: int, stage: str, done: float) -> None:
         self._raise_if_superseded(sequence)
