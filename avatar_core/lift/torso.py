@@ -19,6 +19,7 @@ from avatar_core.lift.coordinates import (
     body_part,
     neck_weight,
 )
+from avatar_core.lift.far_side import lit_skin
 from avatar_core.lift.fill import continuation, nearest
 from avatar_core.lift.layer import Layer, surface_steps
 from avatar_core.lift.maps import distance_from, lattice, median_colour, pick, smoothstep
@@ -30,6 +31,7 @@ from avatar_core.tracking.topology import CHIN
 
 BEHIND_JAW = 0.4  # inter-ocular distances that the body goes on behind head and hair
 THROAT_SHADE, SHADE_REACH = 0.8, 0.6  # behind the chin, so many inter-ocular distances from what is seen of the throat
+SAME_HAIR = 0.15  # RGB distance up to which what is above and below the jaw's level is the same hair, hanging
 THROAT_SPREAD = 0.3  # RGB distance from the throat's median colour that still counts as throat
 THROAT_BAND = 0.3  # inter-ocular distances below the jaw where the throat's colour is looked for
 MESH_CLEARANCE, CLEARANCE_RAMP = 0.15, 0.12
@@ -220,7 +222,9 @@ def body_colour(behind: HiddenBody, matte: Matte, face: FacePlacement) -> NDArra
         throat = face.mesh.inside & (y > face.landmarks[LOWER_LIP, 1])
     skin = continuation(matte.foreground, throat.astype(np.float32))
     shade = 1 - np.float32(1 - THROAT_SHADE) * smoothstep(behind.away / np.float32(SHADE_REACH * face.eye_distance))
-    of_neck = column | (behind.hidden & ~_level_with(core, face) & (y < face.landmarks[CHIN, 1]))
+    other = np.linalg.norm(matte.foreground - continued, axis=-1) > SAME_HAIR
+    other |= lit_skin(matte.foreground, face.mesh.inside)
+    of_neck = column | (behind.hidden & ~_level_with(core, face) & (y < face.landmarks[CHIN, 1]) & other)
     share = cv2.GaussianBlur(of_neck.astype(np.float32), (0, 0), 0.04 * face.eye_distance)
     return mix_hidden(matte.foreground, behind.hidden, continued, skin, shade, share)
 

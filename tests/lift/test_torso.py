@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from avatar_core.lift.maps import distance_from
@@ -26,3 +28,19 @@ def test_what_is_hidden_keeps_off_the_outline(relief):
     free = distance_from(body) > 4
     assert hidden.sum() > 10_000
     assert distance_from(relief.matte.alpha < 0.5)[hidden & free].min() > 3  # its coarse samples would show as steps
+
+
+def test_hair_that_hangs_past_the_jaws_level_has_no_skin_behind_its_seam(relief):
+    """Where the head parts from its hanging hair, the hair goes on, not the neck beside it."""
+    face, dark = relief.face, np.array([0.12, 0.09, 0.1], np.float32)
+    y, x = np.mgrid[: len(face.body), : len(face.body)]
+    across, down = (np.stack([x, y], -1) - face.landmarks[CHIN, :2]).transpose(2, 0, 1) / face.eye_distance
+    curtain = (np.abs(across) < 1.3) & (down > -1.5)
+    bare = face.mesh.inside | (face.body & (np.abs(across) < 0.4))
+    foreground = np.where((curtain & ~bare)[..., None], dark, relief.matte.foreground)
+    alpha = np.where(curtain, 1, relief.matte.alpha)
+    matte = replace(relief.matte, foreground=foreground.astype(np.float32), alpha=alpha.astype(np.float32))
+    behind = hide_body(matte, face)
+    hair = behind.hidden & ~behind.column & curtain & (distance_from(face.mesh.inside) > 0.15 * face.eye_distance)
+    assert hair.sum() > 300
+    assert np.abs(body_colour(behind, matte, face)[hair] - dark).max() < 0.15
