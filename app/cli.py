@@ -49,7 +49,8 @@ class _Parser(argparse.ArgumentParser):
 def build_parser() -> argparse.ArgumentParser:
     """All arguments; those not given stay None, so that the configuration file can set them."""
     parser = _Parser(prog="run_demo.py", description="One portrait photo becomes a live 3D avatar that a face drives.")
-    parser.add_argument("--source", metavar="PHOTO", help="portrait photo or saved avatar (.safetensors)")
+    parser.add_argument("photo", nargs="?", metavar="PHOTO", help="portrait photo or saved avatar (.safetensors)")
+    parser.add_argument("--source", metavar="PHOTO", help="the same by its name")
     parser.add_argument(
         "--driver", help="webcam, a camera's number or name, a video, a folder of images, or performance"
     )
@@ -133,6 +134,9 @@ def _run(given: argparse.Namespace) -> int:
 
 def _check_places(given: argparse.Namespace) -> None:
     """Raise `ConfigError` for arguments that mean nothing beside the others."""
+    if given.photo is not None and (given.batch or given.source is not None):
+        other = "--batch: see --sources" if given.batch else "--source: one portrait at a time"
+        raise ConfigError(f"'{given.photo}' cannot be used together with {other}.")
 
     def told(names: Sequence[str]) -> str:
         return ", ".join(f"--{name}" for name in names if getattr(given, name) not in (None, False))
@@ -160,6 +164,8 @@ def merge(given: argparse.Namespace) -> AppConfig:
     config = load_config(given.config) if given.config else AppConfig()
     names = ["source", "driver", "device", "weights", "model", "checkpoint", "encoder", "quality", "size", "background"]
     values = {name: getattr(given, name) for name in names if getattr(given, name) is not None}
+    if given.photo is not None:
+        values["source"] = given.photo
     if given.no_mark:
         values["synthetic_mark"] = False
     low, high = AppConfig.__dataclass_fields__["size"].metadata["range"]

@@ -64,6 +64,16 @@ def test_the_command_line_goes_over_the_file_and_the_file_over_the_defaults(tmp_
     assert config.device == "auto"
 
 
+def test_a_photo_may_be_given_by_itself() -> None:
+    assert merge(build_parser().parse_args(["me.jpg", "--size", "256"])).source == "me.jpg"
+
+
+@pytest.mark.parametrize("others", [["--source", "you.jpg"], ["--batch", "--sources", "photos", "--out", "videos"]])
+def test_a_photo_beside_another_source_is_refused(others: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["me.jpg", *others]) == 2
+    assert "'me.jpg' cannot be used together with --" in capsys.readouterr().err
+
+
 def test_cameras_are_listed(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--list-cameras"]) == 0
     assert capsys.readouterr().out.strip()
