@@ -50,7 +50,7 @@ def advice(avatar: Avatar) -> list[str]:
     axes = avatar.canonical_to_head[:3, :3]
     yaw = abs(float(np.degrees(np.arctan2(axes[0, 2], axes[2, 2]))))
     if yaw > TURNED:
-        lines.append(f"The face is turned by {yaw:.0f} degrees; one that looks at the camera shows both cheeks.")
+        lines.append(f"The face is turned by {yaw:.0f} degrees; a photo that looks at the camera shows both cheeks.")
     if mouth_opening(avatar.canonical_landmarks()) > MOUTH_OPEN:
-        lines.append("The mouth is wide open; one that is shut or smiles can be opened and shut again.")
+        lines.append("The mouth is wide open; a photo with the lips together, or a smile, moves better.")
     return lines
