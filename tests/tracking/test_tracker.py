@@ -5,6 +5,7 @@ import pytest
 from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
+from avatar_core.motion import TEETH_UNTOLD
 from avatar_core.tracking.face_model import FLIP_IMAGE_AXES, FaceModel
 from avatar_core.tracking.tracker import Tracker
 
@@ -90,3 +91,14 @@ def test_more_smoothing_is_calmer(face_model: FaceModel) -> None:
         ]
         steps[smoothing] = np.abs(np.diff(np.array(shown), axis=0))[20:].mean()
     assert steps[1.0] < 0.5 * steps[0.0]
+
+
+def test_rows_of_teeth_are_calm_at_rest_and_prompt_when_they_part(tracker: Tracker, face_model: FaceModel) -> None:
+    pixels, random = _pixels(face_model.mean), np.random.default_rng(0)
+    noisy = [0.02 + random.normal(0, 0.003) for _ in range(60)]
+    calm = [tracker.motion_from_landmarks(pixels, teeth_apart=value).teeth_apart for value in noisy]
+    assert np.abs(np.diff(calm[10:])).mean() < 0.4 * np.abs(np.diff(noisy[10:])).mean()
+    parting = [tracker.motion_from_landmarks(pixels, teeth_apart=0.3).teeth_apart for _ in range(2)]
+    assert parting[-1] > 0.25
+    tracker.reset()
+    assert tracker.motion_from_landmarks(pixels).teeth_apart == TEETH_UNTOLD
