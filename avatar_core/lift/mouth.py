@@ -69,8 +69,8 @@ def build_mouth(
     saturation = _saturation(picture, face)
     inside = _inside(picture, skin_height, face, mean, _light(picture, face, saturation))
     grey = inside.colour @ LUMA
-    share = np.float32(smoothstep(np.array((saturation - GREY) / (COLOURED - GREY))))
-    inside.colour[:] = grey[:, None] + share * (inside.colour - grey[:, None])
+    greyness = np.float32(1 - smoothstep(np.array((saturation - GREY) / (COLOURED - GREY))))
+    inside.colour += greyness * (grey[:, None] - inside.colour)
     return inside
 
 

@@ -25,7 +25,7 @@ from avatar_core.tracking.topology import (
 )
 
 BROW_GAIN = 1.25
-MOUTH_WIDTH_GAIN = 1.18
+MOUTH_WIDTH_GAIN = 1.24
 MOUTH_OPENING_GAIN = 1.12
 DEPTH_GAIN = 0.8  # MediaPipe's depth is the noisiest coordinate
 """Gains found by detecting landmarks on the render again: without them brows and mouth come out too small."""
