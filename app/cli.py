@@ -50,7 +50,7 @@ def build_parser() -> argparse.ArgumentParser:
     """All arguments; those not given stay None, so that the configuration file can set them."""
     parser = _Parser(prog="run_demo.py", description="One portrait photo becomes a live 3D avatar that a face drives.")
     parser.add_argument("photo", nargs="?", metavar="PHOTO", help="portrait photo or saved avatar (.safetensors)")
-    parser.add_argument("--source", metavar="PHOTO", help="the same by its name")
+    parser.add_argument("--source", metavar="PHOTO", help="the same, as an option")
     parser.add_argument(
         "--driver", help="webcam, a camera's number or name, a video, a folder of images, or performance"
     )

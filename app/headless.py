@@ -60,6 +60,7 @@ def run(job: HeadlessJob, config: AppConfig) -> dict[str, Any]:
         figures = {
             "source": str(job.source),
             "faces_in_source": face_count(avatar),
+            "advice": advice(avatar),
             "driver": {"name": source.name, "kind": source.kind, "stated_frames": source.expected},
             "out": str(job.out),
             "frames": done.read,

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from avatar_core.engine import AvatarEngine
 
 AVATAR_SUFFIX = ".safetensors"
-TURNED = 22.0  # degrees of the photo's yaw from which the far cheek is made up
+TURNED = 25.0  # degrees of the photo's yaw from which the far cheek shows a seam
 MOUTH_OPEN = 0.25  # inter-ocular distances between the lips from which they shut badly
 
 

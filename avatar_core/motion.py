@@ -63,7 +63,8 @@ class Motion:
         weight: 1 shows the motion, 0 the photo's own expression and pose; between fades (face lost).
         image_landmarks: (478, 2) pixels in the tracked frame, or None.
         code: (512,) what a visual motion encoder saw in the frame, or None.
-        teeth_apart: inter-ocular distances that the rows of teeth are apart at most, as far as the frame shows them.
+        teeth_apart: inter-ocular distances, 0 to `TEETH_UNTOLD`, that the rows of teeth are apart at most, as far as
+            the frame shows them; goes with ``displacement``.
     """
 
     displacement: NDArray[np.float32] | None

@@ -39,6 +39,7 @@ from avatar_core.models.retarget import Retargeter
 from avatar_core.motion import Motion
 from avatar_core.portrait_builder import Progress, thumbnail
 from avatar_core.staging import FrameAnimator
+from avatar_core.tracking.bared_teeth import rows_apart
 from avatar_core.tracking.face_model import FaceModel
 
 _LOGIT_MARGIN = 1e-6
@@ -116,7 +117,10 @@ class PaperEngine(AvatarEngine):
             in_crop = face_landmarks[:, :2] @ canvas.image_to_crop[:, :2].T + canvas.image_to_crop[:, 2]
             code = self.runtime.motion_code(self._cropper.crop(crop, in_crop))
         self.last_encode_timings = timings
-        retargeter = Retargeter(self.solver, self.face_model.mean, face.neutral, face.canonical)
+        teeth_apart = rows_apart(image, face_landmarks)
+        retargeter = Retargeter(
+            self.solver, self.face_model.mean, face.neutral, face.canonical, teeth_apart=teeth_apart
+        )
         count = planar.shape[1]
         avatar = Avatar(
             rest=_rest(planar),

@@ -25,7 +25,6 @@ from avatar_core.models.retarget import Retargeter
 from avatar_core.tracking.bared_teeth import rows_apart
 from avatar_core.tracking.face_model import FaceModel
 from avatar_core.tracking.neutral import NeutralEstimator
-from avatar_core.tracking.open_mouth import with_chin_no_longer
 
 Progress = Callable[[str, float], None]
 
@@ -66,7 +65,7 @@ class PortraitBuilder:
             drafted.paint()
             to_canonical = np.linalg.inv(lifted.canonical_to_head)
             canonical = lifted.landmarks @ to_canonical[:3, :3].T + to_canonical[:3, 3]
-            neutral = with_chin_no_longer(self._neutral.neutral(canonical), canonical, mean)
+            neutral = self._neutral.neutral_of_photo(canonical)
             teeth_apart = rows_apart(image, face_landmarks)
             retargeter = Retargeter(self._solver, mean, neutral, canonical, teeth_apart=teeth_apart)
             source = retargeter.source_activations

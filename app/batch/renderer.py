@@ -14,7 +14,7 @@ from app.config import AppConfig
 from app.engines import create_engine
 from app.headless_input import open_input
 from app.headless_render import Take, render_video, warnings
-from app.source import face_count, load_source
+from app.source import advice, face_count, load_source
 from avatar_core.avatar import Avatar
 from avatar_core.errors import AvatarError
 
@@ -67,6 +67,7 @@ class PairRenderer:
             return Outcome(pair, _reason(error))
         figures = {
             "faces_in_source": face_count(avatar),
+            "advice": advice(avatar),
             "frames": done.read,
             "frames_written": done.written,
             "frames_without_face": done.lost,

@@ -18,7 +18,7 @@ from avatar_core.lift.mesh import MeshMap, draw_mesh, polygon_mask
 from avatar_core.tracking.align import Similarity
 from avatar_core.tracking.face_model import FaceModel, image_to_axes_up
 from avatar_core.tracking.neutral import NeutralEstimator
-from avatar_core.tracking.open_mouth import lip_to_chin, repair_open_mouth, with_chin_no_longer
+from avatar_core.tracking.open_mouth import lip_to_chin, repair_open_mouth
 from avatar_core.tracking.topology import (
     CHIN,
     INNER_LIPS,
@@ -103,7 +103,7 @@ def place_face(canvas: Canvas, face_model: FaceModel) -> FacePlacement:
         landmarks=landmarks,
         head=head,
         canonical=canonical,
-        neutral=with_chin_no_longer(estimator.neutral(canonical), canonical, face_model.mean),
+        neutral=estimator.neutral_of_photo(canonical),
         to_head=to_head,
         eye_distance=unit,
         mesh=mesh,

@@ -1,6 +1,7 @@
 """M from landmarks: the activations whose motion matches a landmark displacement.
 
-In: displacement (478, 3) from the person's neutral in canonical units, gaze (2, 2) in radians. Out: activations (A,).
+In: displacement (478, 3) from the person's neutral in canonical units, gaze (2, 2) in radians, and how far the jaw may
+open. Out: activations (A,).
 
 The landmark basis comes from the motion networks themselves: each activation's displacement of the mean face. Bounded
 ridge regression (`box_qp`) with the prior stored in the weights finds the activations; a few correction steps then
@@ -87,8 +88,8 @@ class ActivationSolver:
             raise ValueError(
                 f"displacement must be ({LANDMARK_COUNT}, 3) and gaze (2, 2), got {wanted.shape}, {angles.shape}"
             )
-        if not (np.isfinite(wanted).all() and np.isfinite(angles).all()):
-            raise ValueError("displacement and gaze must be finite")
+        if not (np.isfinite(wanted).all() and np.isfinite(angles).all()) or np.isnan(jaw_open):
+            raise ValueError("displacement and gaze must be finite, jaw_open a number")
         activations = np.zeros(self.activation_count, np.float32)
         activations[GAZE] = np.clip(angles.reshape(-1), -self._gaze_limit, self._gaze_limit)
 

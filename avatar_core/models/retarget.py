@@ -162,7 +162,7 @@ class Retargeter:
         target = self.target(motion)
         gaze = (motion.gaze * motion.gains.eyes).astype(np.float32)
         wanted_motion = target - self._landmarks + self._source_motion
-        passed_on = motion.gains.expression * motion.gains.mouth
+        passed_on = max(motion.gains.expression * motion.gains.mouth, 1.0)  # a smaller gain moves the target, not this
         wanted = self._solver.solve(
             wanted_motion.astype(np.float32), gaze, jaw_open_for(passed_on * motion.teeth_apart)
         )

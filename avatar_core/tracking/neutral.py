@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from avatar_core.tracking.face_model import FaceModel
+from avatar_core.tracking.open_mouth import with_chin_no_longer
 
 MEASUREMENT_NOISE = 0.012
 """Standard deviation of what neither basis explains, per coordinate, inter-ocular distances."""
@@ -36,3 +37,7 @@ class NeutralEstimator:
     def neutral(self, canonical: NDArray[np.floating]) -> NDArray[np.float64]:
         """``canonical`` with its expression taken off."""
         return np.asarray(canonical, np.float64) - self.expression(canonical)
+
+    def neutral_of_photo(self, canonical: NDArray[np.floating]) -> NDArray[np.float64]:
+        """`neutral` of a photo's landmarks after `repair_open_mouth`, whose mouth may be wide open."""
+        return with_chin_no_longer(self.neutral(canonical), canonical, self._mean)

@@ -108,14 +108,14 @@ class Tracker:
         """
         if self._landmarker is None:
             self._landmarker = Landmarker(video=True)
-        scale = min(1.0, MAX_SIDE / max(frame.shape[:2]))
+        scale, searched = min(1.0, MAX_SIDE / max(frame.shape[:2])), frame
         if scale < 1.0:
-            frame = cv2.resize(frame, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA).astype(np.uint8)
-        faces = self._landmarker.find(frame)
+            searched = cv2.resize(frame, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA).astype(np.uint8)
+        faces = self._landmarker.find(searched)
         if not faces:
             return None
-        teeth_apart = rows_apart(frame, faces[0])
-        return self.motion_from_landmarks(faces[0] / np.float32(scale), timestamp, teeth_apart)
+        landmarks = faces[0] / np.float32(scale)
+        return self.motion_from_landmarks(landmarks, timestamp, rows_apart(frame, landmarks))
 
     def motion_from_landmarks(
         self, landmarks: NDArray[np.float32], timestamp: float | None = None, teeth_apart: float = TEETH_UNTOLD

@@ -65,6 +65,10 @@ def test_made_teeth_have_the_colour_of_those_in_the_photo(smiling):
     np.testing.assert_allclose(made, photographed, rtol=0.25)
 
 
+def test_a_photographed_smile_leaves_the_jaw_shut(smiling):
+    assert smiling.source_activations[ACTIVATION_NAMES.index("jawOpen")] < 0.1
+
+
 def test_hidden_teeth_are_as_light_as_the_cheeks_and_less_red(engine):
     """Lips painted over the smile hide the photo's teeth."""
     photo = skimage.data.astronaut()

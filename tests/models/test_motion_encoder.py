@@ -116,6 +116,11 @@ def test_bad_input_is_refused(solver: ActivationSolver, bad: np.ndarray) -> None
         solver.solve(bad, np.zeros((2, 2)))
 
 
+def test_a_jaw_that_is_no_number_is_refused(solver: ActivationSolver) -> None:
+    with pytest.raises(ValueError, match="jaw_open"):
+        solver.solve(np.zeros((478, 3)), np.zeros((2, 2)), float("nan"))
+
+
 def test_lips_carry_the_label_of_their_side(face_model: FaceModel) -> None:
     assert (skin_part(face_model.mean[list(UPPER_INNER_LIP)], face_model.mean) == 0).all()
     assert (skin_part(face_model.mean[list(LOWER_INNER_LIP)], face_model.mean) == 1).all()

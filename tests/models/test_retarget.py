@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 
 from avatar_core.models.motion_encoder import ActivationSolver
 from avatar_core.models.networks import GAZE, MotionNetworks
-from avatar_core.models.retarget import Retargeter, named_gains
-from avatar_core.motion import ACTIVATION_NAMES, Gains, HeadPose, Motion
+from avatar_core.models.retarget import Retargeter, jaw_open_for, named_gains
+from avatar_core.motion import ACTIVATION_NAMES, TEETH_UNTOLD, Gains, HeadPose, Motion
 from avatar_core.tracking.face_model import FaceModel
 from avatar_core.tracking.measures import mean_eye_opening, mouth_opening
 from avatar_core.tracking.topology import LEFT_EYE_RING, LOWER_INNER_LIP, RIGHT_EYE_RING, UPPER_INNER_LIP
@@ -154,5 +154,16 @@ def test_rows_of_teeth_that_meet_hold_the_jaw_but_not_the_lips(
     assert held < 0.05
     free, shut = (mouth_opening(_shown(solver, retargeter, portrait_neutral, each)) for each in (motion, clenched))
     assert shut > 0.65 * free
-    silent = replace(clenched, gains=Gains(mouth=0.0))
-    assert np.isfinite(retargeter.activations(silent)).all()
+
+
+@pytest.mark.parametrize(("gain", "apart", "limit"), [(1.0, 0.05, 0.05), (2.0, 0.05, 0.1), (0.25, 0.05, 0.05)])
+def test_a_gain_of_the_mouth_parts_the_rows_of_teeth_as_well(
+    solver: ActivationSolver, retargeter: Retargeter, face_model: FaceModel, gain: float, apart: float, limit: float
+) -> None:
+    activations = np.zeros(solver.activation_count, np.float32)
+    activations[INDEX["jawOpen"]] = 1.0
+    landmarks = face_model.mean + solver.landmark_displacement(activations)
+    motion = replace(_motion(face_model.mean, landmarks, Gains(mouth=gain)), teeth_apart=apart)
+    assert retargeter.activations(motion)[INDEX["jawOpen"]] <= jaw_open_for(limit) + 1e-5
+    untold, free = (replace(motion, teeth_apart=value) for value in (TEETH_UNTOLD, 10.0))
+    np.testing.assert_array_equal(retargeter.activations(untold), retargeter.activations(free))

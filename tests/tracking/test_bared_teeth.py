@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from scipy.spatial.transform import Rotation
 
 from avatar_core.models.motion_encoder import ActivationSolver
 from avatar_core.models.networks import MotionNetworks
@@ -30,9 +31,8 @@ def open_face(face_model: FaceModel) -> NDArray[np.float64]:
     return face_model.mean + solver.landmark_displacement(activations)
 
 
-def _pixels(face: NDArray[np.float64], unit: float = UNIT, roll: float = 0.0) -> NDArray[np.float64]:
-    sine, cosine = np.sin(np.radians(roll)), np.cos(np.radians(roll))
-    turned = face @ np.array([[cosine, -sine, 0], [sine, cosine, 0], [0, 0, 1]]).T
+def _pixels(face: NDArray[np.float64], unit: float = UNIT, roll: float = 0.0, nod: float = 0.0) -> NDArray[np.float64]:
+    turned = face @ Rotation.from_euler("xz", [nod, roll], degrees=True).as_matrix().T
     return unit * turned * FLIP_IMAGE_AXES + np.array([SIZE / 2, SIZE / 2 - 40, 0])
 
 
@@ -61,6 +61,34 @@ def _opening(landmarks: NDArray[np.float64], unit: float = UNIT) -> float:
 def test_nothing_but_teeth_between_the_lips_is_a_shut_jaw(open_face, unit: float, roll: float, skin: float) -> None:
     landmarks = _pixels(open_face, unit, roll)
     assert rows_apart(_face(landmarks, [(np.inf, TEETH)], skin), landmarks) < 0.01
+
+
+@pytest.mark.parametrize("nod", [-20, 20])
+def test_a_nod_does_not_shut_the_jaw(face_model: FaceModel, open_face, nod: float) -> None:
+    wide = face_model.mean + 2.5 * (open_face - face_model.mean)
+    inside = [(0.3, TEETH), (np.inf, HOLE)]
+    front, nodding = (rows_apart(_face(shown, inside), shown) for shown in (_pixels(wide), _pixels(wide, nod=nod)))
+    assert nodding == pytest.approx(front, rel=0.2)
+
+
+def test_lips_that_part_and_a_face_that_comes_nearer_tell_gradually(face_model: FaceModel, open_face) -> None:
+    def told(share: float, unit: float) -> float:
+        landmarks = _pixels(face_model.mean + share * (open_face - face_model.mean), unit)
+        return rows_apart(_face(landmarks, [(np.inf, TEETH)]), landmarks)
+
+    parting = [told(share, UNIT) for share in np.linspace(0.1, 1, 46)]
+    nearing = [told(1.0, unit) for unit in np.linspace(36, 56, 41)]
+    for steps in (parting, nearing):
+        assert steps[0] == TEETH_UNTOLD and steps[-1] < 0.01
+        assert np.abs(np.diff(steps)).max() < 0.15 * TEETH_UNTOLD
+
+
+def test_a_mouth_that_reaches_out_of_the_picture_tells_nothing(face_model: FaceModel, open_face) -> None:
+    landmarks = _pixels(face_model.mean + 2.5 * (open_face - face_model.mean))
+    picture = _face(landmarks, [(0.4, TEETH), (np.inf, HOLE)])
+    edge = int(landmarks[UPPER_LIP_INNER, 1] + 0.2 * UNIT * _opening(landmarks))
+    assert rows_apart(picture, landmarks) < 0.8 * TEETH_UNTOLD
+    assert rows_apart(picture[:edge], landmarks) == TEETH_UNTOLD
 
 
 def test_a_dark_gap_between_rows_of_teeth_is_measured(face_model: FaceModel, open_face) -> None:
@@ -109,9 +137,10 @@ def test_a_face_outside_the_picture_is_no_error(open_face, shift: float) -> None
 
 
 def test_the_tracker_tells_of_a_photographed_smile(face_model: FaceModel, portrait: Picture) -> None:
-    tracker = Tracker(face_model)
-    for _ in range(8):
-        motion = tracker(portrait)
-    tracker.close()
-    assert motion is not None
-    assert motion.teeth_apart < 0.05
+    for picture in (portrait, cv2.resize(portrait, (1024, 1024), interpolation=cv2.INTER_CUBIC).astype(np.uint8)):
+        tracker = Tracker(face_model)
+        for _ in range(8):
+            motion = tracker(picture)
+        tracker.close()
+        assert motion is not None
+        assert motion.teeth_apart < 0.05

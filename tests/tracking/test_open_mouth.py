@@ -3,10 +3,17 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 from numpy.typing import NDArray
 
 from avatar_core.tracking.face_model import FaceModel
-from avatar_core.tracking.open_mouth import lip_to_chin, with_chin_no_longer
+from avatar_core.tracking.open_mouth import (
+    KEPT_SHARE,
+    SHUT_SHARE,
+    lip_to_chin,
+    repair_open_mouth,
+    with_chin_no_longer,
+)
 from avatar_core.tracking.topology import CHIN, LOWER_INNER_LIP, RIGID
 
 BELOW_LIPS = (17, 18, 200, 199, 175, CHIN)  # the face's middle line, downwards
@@ -37,6 +44,15 @@ def test_a_neutral_that_is_short_enough_and_a_mouth_that_is_hardly_open_change_n
     long = mean.copy()
     long[CHIN, 1] -= 0.15
     assert with_chin_no_longer(long, _opened(mean, 0.1, 0.05), mean) is long
+
+
+def test_after_a_repair_the_guess_is_shortened_by_a_tenth(face_model: FaceModel) -> None:
+    mean = face_model.mean
+    guess = mean.copy()
+    guess[CHIN, 1] -= 0.15
+    repaired = repair_open_mouth(_opened(mean, 0.4, 0.2), mean, lip_to_chin(guess))
+    shorter = with_chin_no_longer(guess, repaired, mean)
+    assert lip_to_chin(shorter) == pytest.approx(KEPT_SHARE / SHUT_SHARE * lip_to_chin(guess), rel=0.01)
 
 
 def test_it_sets_in_gradually(face_model: FaceModel) -> None:

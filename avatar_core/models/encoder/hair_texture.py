@@ -39,8 +39,8 @@ class ShownHair(NamedTuple):
 
 
 def shown_hair(relief: Relief, rows: int, columns: int) -> ShownHair:
-    """Hair up to the person's outline, whose light goes on behind it, and what else of the head is neither face nor of
-    the face's colour."""
+    """What the photo shows of the head that is neither face nor skin-coloured, as means of the layout's ``rows`` x
+    ``columns`` cells. It reaches to the outline: what lies behind takes its light from there."""
     face, sparse = relief.face, (slice(None, None, STRIDE), slice(None, None, STRIDE))
     foreground = np.ascontiguousarray(relief.matte.foreground[sparse])
     distance = relief.registered.distance[sparse]
