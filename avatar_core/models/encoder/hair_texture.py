@@ -63,7 +63,12 @@ def shown_hair(relief: Relief, rows: int, columns: int) -> ShownHair:
 
 def hair_texture(hair: ShownHair) -> NDArray[np.float32]:
     """(R, C, 3) what to add to smooth colours where the photo shows no hair; zero where there is none beside it."""
-    side = (2 * int(COARSE * len(hair.known)) + 1,) * 2
-    weight = cv2.blur(hair.known, side)
-    coarse = cv2.blur(hair.colour * hair.known[..., None], side) / np.maximum(weight, 1e-6)[..., None]
+    coarse = means_round_about(hair.colour, hair.known, COARSE)
     return fold_rows(((hair.colour - coarse) * hair.known[..., None]).astype(np.float32), hair.known > 0)
+
+
+def means_round_about(values: NDArray[np.float32], known: NDArray[np.float32], reach: float) -> NDArray[np.float32]:
+    """Means (R, C, K) of ``values`` (R, C, K) where ``known`` (R, C) is 1, over ``reach`` of the rows to every side."""
+    size = (2 * int(reach * len(known)) + 1,) * 2
+    weight = np.maximum(cv2.blur(known, size), 1e-6)[..., None]
+    return np.asarray(cv2.blur(values * known[..., None], size) / weight, np.float32)

@@ -12,7 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from avatar_core.lift.fill import push_pull
-from avatar_core.models.encoder.hair_texture import ShownHair
+from avatar_core.lift.maps import distance_from
+from avatar_core.models.encoder.hair_texture import ShownHair, means_round_about
 from avatar_core.models.encoder.nape import above_nape, bare_round
 
 COARSE = 0.04  # of the rows: both are compared by their means over so much to every side
@@ -31,19 +32,13 @@ def without_seam(colour: NDArray[np.float32], hair: ShownHair, bare: tuple[float
     beyond = columns // 4
     own, shown = (np.pad(values, ((0, 0), (beyond, beyond), (0, 0)), mode="wrap") for values in (colour, hair.colour))
     known = np.pad(hair.known, ((0, 0), (beyond, beyond)), mode="wrap")
-    ratio = np.log(_coarse(shown, known) / _coarse(own, known)).clip(-LARGEST_CHANGE, LARGEST_CHANGE)
+    light, own_light = (np.maximum(means_round_about(each, known, COARSE), DARKEST) for each in (shown, own))
+    ratio = np.log(light / own_light).clip(-LARGEST_CHANGE, LARGEST_CHANGE)
     sure = np.asarray(cv2.erode(known, np.ones((3, 3), np.uint8)), np.float32)
     if not sure.any():
         return colour
     change = push_pull(ratio, sure)[:, beyond:-beyond]
-    away = cv2.distanceTransform((sure == 0).astype(np.uint8), cv2.DIST_L2, 5)[:, beyond:-beyond]
+    away = distance_from(sure > 0)[:, beyond:-beyond]
     hairy = 1 - (1 - above_nape(rows))[:, None] * bare_round(bare, columns)
     share = hairy * np.exp(-((away / (REACH * rows)) ** 2))
     return np.asarray(colour * np.exp(share[..., None] * change), np.float32)
-
-
-def _coarse(values: NDArray[np.float32], weight: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Means round about of ``values`` (R, C, 3) where ``weight`` (R, C) is 1, `DARKEST` at least."""
-    size = (2 * int(COARSE * len(weight)) + 1,) * 2
-    means = cv2.blur(values * weight[..., None], size) / np.maximum(cv2.blur(weight, size), 1e-6)[..., None]
-    return np.asarray(np.maximum(means, DARKEST), np.float32)

@@ -7,7 +7,8 @@ from dataclasses import replace
 import numpy as np
 
 from avatar_core.lift.fill import LONGEST_FOLD, SHORTEST_FOLD, SOFT_EDGE, fold_rows
-from avatar_core.models.encoder.hair_texture import hair_texture, shown_hair
+from avatar_core.lift.maps import distance_from
+from avatar_core.models.encoder.hair_texture import SOLID, hair_texture, shown_hair
 from tests.models.encoder.conftest import Prepared
 
 
@@ -42,3 +43,13 @@ def test_without_hair_there_is_no_texture(prepared: Prepared) -> None:
     bald = replace(prepared.relief, registered=replace(registered, distance=np.zeros_like(registered.distance)))
     hair = shown_hair(bald, 80, 120)
     assert not hair.known.any() and not hair_texture(hair).any()
+
+
+def test_hair_is_looked_at_up_to_the_outline(prepared: Prepared) -> None:
+    """What lies behind takes its light from there."""
+    relief = prepared.relief
+    rim = (relief.matte.alpha > SOLID) & (distance_from(relief.matte.alpha <= SOLID) < 6)
+    marked = np.where(rim[..., None], np.float32([1, 0, 0]), relief.matte.foreground).astype(np.float32)
+    hair = shown_hair(replace(relief, matte=replace(relief.matte, foreground=marked)), 160, 240)
+    reached = (hair.known > 0) & (hair.colour[..., 0] - hair.colour[..., 1] > 0.5)
+    assert reached.sum() > 200
