@@ -55,8 +55,8 @@ STRETCHED, WIDEST_STRETCH = 0.25, 3.5
 """Canonical units above and below which it stretches, and how far at most: its samples have to reach as far."""
 DARKEST, SHADED = 0.7, 0.6  # shadow beside the socket's colour, the tongue in it beside its own
 FRONT_SHADE = 0.9  # of the front teeth's middle
-GREY, COLOURED = 0.015, 0.03  # saturation of the skin up to which a photo is grey, and from which it is not
-LUMA = np.array([0.299, 0.587, 0.114], np.float32)
+GREY, COLOURED = 0.015, 0.03
+"""Saturation of the skin, mean difference of its channels, up to which a photo is grey, and from which it is not."""
 LIGHTEST = 95.0  # lightness of teeth
 TEETH_BESIDE_SKIN = np.array([1.12, 0.50, 0.55])
 """CIELAB of the front teeth over that of the cheeks, as cameras see both: a little lighter, less red and yellow."""
@@ -66,11 +66,12 @@ def build_mouth(
     picture: NDArray[np.float32], skin_height: NDArray[np.float32], face: FacePlacement, mean: NDArray[np.floating]
 ) -> Layer:
     """Everything behind the lips; ``picture`` (S, S, 3) in [0, 1], ``skin_height`` (S, S), ``mean`` (478, 3)."""
-    saturation = _saturation(picture, face)
-    inside = _inside(picture, skin_height, face, mean, _light(picture, face, saturation))
-    grey = inside.colour @ LUMA
-    greyness = np.float32(1 - smoothstep(np.array((saturation - GREY) / (COLOURED - GREY))))
-    inside.colour += greyness * (grey[:, None] - inside.colour)
+    skin = picture[face.mesh.inside]
+    saturation = float((skin.max(-1) - skin.min(-1)).mean())
+    inside = _inside(picture, skin_height, face, mean, _light(skin, saturation))
+    grey = cv2.cvtColor(inside.colour[None], cv2.COLOR_RGB2GRAY)[0, :, None]
+    greyness = 1 - smoothstep(np.array((saturation - GREY) / (COLOURED - GREY)))
+    inside.colour += greyness * (grey - inside.colour)
     return inside
 
 
@@ -112,15 +113,8 @@ def _concealed(layers: list[Layer], skin_height: NDArray[np.float32], face: Face
     return layer.take(needed | behind_cheeks(layer.position, skin_height, face))
 
 
-def _saturation(picture: NDArray[np.float32], face: FacePlacement) -> float:
-    """How much colour the skin has: mean difference of its channels."""
-    skin = picture[face.mesh.inside]
-    return float((skin.max(-1) - skin.min(-1)).mean())
-
-
-def _light(picture: NDArray[np.float32], face: FacePlacement, saturation: float) -> NDArray[np.float64]:
-    """Factor (3,) that brings colours under neutral light to the photo's light."""
-    skin = picture[face.mesh.inside]
+def _light(skin: NDArray[np.float32], saturation: float) -> NDArray[np.float64]:
+    """Factor (3,) that brings colours under neutral light to that of the photo's ``skin`` (N, 3)."""
     brightness = skin.mean(-1)
     lit = skin[brightness >= np.percentile(brightness, 85)].mean(0)
     exposure = np.clip(np.percentile(brightness, 70) / 0.72, 0.35, 1.15) ** 0.7
