@@ -162,10 +162,8 @@ class Retargeter:
         target = self.target(motion)
         gaze = (motion.gaze * motion.gains.eyes).astype(np.float32)
         wanted_motion = target - self._landmarks + self._source_motion
-        passed_on = max(motion.gains.expression * motion.gains.mouth, 1.0)  # a smaller gain moves the target, not this
-        wanted = self._solver.solve(
-            wanted_motion.astype(np.float32), gaze, jaw_open_for(passed_on * motion.teeth_apart)
-        )
+        gain = max(motion.gains.expression * motion.gains.mouth, 1.0)  # a smaller one has moved the target already
+        wanted = self._solver.solve(wanted_motion.astype(np.float32), gaze, jaw_open_for(gain * motion.teeth_apart))
         return self._close_lids(wanted, target)
 
     def target(self, motion: Motion) -> NDArray[np.float64]:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from avatar_core.motion import TEETH_UNTOLD
 from avatar_core.tracking.measures import inter_ocular_distance
@@ -44,10 +44,10 @@ def rows_apart(image: NDArray[np.uint8], landmarks: NDArray[np.floating]) -> flo
     unit = inter_ocular_distance(points[:, :2])
     upper, lower = _inner_lips(points)
     opening = np.linalg.norm(lower - upper, axis=1) / max(inter_ocular_distance(points), 1e-9)
-    seems_open = _ramp(opening.mean(keepdims=True), *SHUT)[0] * _ramp(np.array([unit]), *SMALLEST)[0]
+    visible = float(_ramp(opening.mean(), *SHUT) * _ramp(unit, *SMALLEST))
     down = ((np.arange(ROWS) + 0.5) / ROWS)[:, None, None]
     between = (upper[None] + down * (lower - upper)[None])[..., :2].reshape(-1, 2)
-    if not seems_open > 0 or (between < 0).any() or (between >= image.shape[1::-1]).any():
+    if not visible > 0 or (between < 0).any() or (between >= image.shape[1::-1]).any():
         return TEETH_UNTOLD
     seen = _lab(image, np.concatenate([between, points[list(CHEEKS), :2]]), unit)
     skin = np.median(seen[-len(CHEEKS) :], axis=0)
@@ -56,7 +56,7 @@ def rows_apart(image: NDArray[np.uint8], landmarks: NDArray[np.floating]) -> flo
     teeth = _ramp(light, *TEETH_LIGHT) * _ramp(skin[1] - inside[..., 1], *PALER)
     lit = _ramp(light, *INSIDE_LIGHT)
     dark, red = (float((opening * ((1 - teeth) * share).mean(0)).mean()) for share in (1 - lit, lit))
-    told = float(seems_open * _ramp(teeth.mean(keepdims=True), *TELLING)[0, 0] * _ramp(skin[1], *REDNESS))
+    told = visible * float(_ramp(teeth.mean(), *TELLING) * _ramp(skin[1], *REDNESS))
     apart = max(dark - GAPS, 0.0) + max(red - MISSED, 0.0)
     return min(apart + (1 - told) * TEETH_UNTOLD, TEETH_UNTOLD)
 
@@ -91,7 +91,7 @@ def _lab(image: NDArray[np.uint8], places: NDArray[np.float64], unit: float) -> 
     return np.asarray(cv2.cvtColor(seen / 255, cv2.COLOR_RGB2LAB)[0], np.float32)
 
 
-def _ramp(values: NDArray[np.floating], low: float, high: float) -> NDArray[np.float64]:
+def _ramp(values: ArrayLike, low: float, high: float) -> NDArray[np.float64]:
     """0 below ``low``, 1 above ``high``, smooth between."""
     share = np.clip((np.asarray(values, np.float64) - low) / (high - low), 0, 1)
     return np.asarray(share * share * (3 - 2 * share))

@@ -4,11 +4,14 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 from numpy.typing import NDArray
 
+from avatar_core.avatar import PART_NAMES
+from avatar_core.models.hidden_teeth import INCISORS
 from avatar_core.models.motion_encoder import ActivationSolver
-from avatar_core.models.networks import GAZE, MotionNetworks
-from avatar_core.models.retarget import Retargeter, jaw_open_for, named_gains
+from avatar_core.models.networks import GAZE, RAW_POSITION, MotionNetworks
+from avatar_core.models.retarget import TEETH_DROP, Retargeter, jaw_open_for, named_gains
 from avatar_core.motion import ACTIVATION_NAMES, TEETH_UNTOLD, Gains, HeadPose, Motion
 from avatar_core.tracking.face_model import FaceModel
 from avatar_core.tracking.measures import mean_eye_opening, mouth_opening
@@ -167,3 +170,14 @@ def test_a_gain_of_the_mouth_parts_the_rows_of_teeth_as_well(
     assert retargeter.activations(motion)[INDEX["jawOpen"]] <= jaw_open_for(limit) + 1e-5
     untold, free = (replace(motion, teeth_apart=value) for value in (TEETH_UNTOLD, 10.0))
     np.testing.assert_array_equal(retargeter.activations(untold), retargeter.activations(free))
+
+
+def test_the_networks_lower_the_incisors_as_the_limit_of_the_jaw_supposes() -> None:
+    networks = MotionNetworks.load(WEIGHTS / "motion.safetensors")
+    u, normal = (torch.tensor([values]) for values in INCISORS)
+    f, m = networks.describe(u, normal, torch.tensor([PART_NAMES.index("lower_teeth")]))
+    rest, opened = torch.zeros(2, networks.activation_count)
+    opened[INDEX["jawOpen"]] = 1.0
+    with torch.inference_mode():
+        moved = networks.change(f, m, rest, opened)[0, RAW_POSITION]
+    assert -float(moved[1]) == pytest.approx(TEETH_DROP, rel=0.02)
