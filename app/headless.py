@@ -52,7 +52,8 @@ def run(job: HeadlessJob, config: AppConfig) -> dict[str, Any]:
         began = time.perf_counter()
         avatar = load_source(engine, job.source)
         encode_seconds = time.perf_counter() - began
-        for line in advice(avatar):
+        told = advice(avatar)
+        for line in told:
             print(f"{job.source.name}: {line}")
         done = render_video(engine, avatar, source, job.out, job.take, config, background)
         for line in warnings(source, job.take, done):
@@ -60,7 +61,7 @@ def run(job: HeadlessJob, config: AppConfig) -> dict[str, Any]:
         figures = {
             "source": str(job.source),
             "faces_in_source": face_count(avatar),
-            "advice": advice(avatar),
+            "advice": told,
             "driver": {"name": source.name, "kind": source.kind, "stated_frames": source.expected},
             "out": str(job.out),
             "frames": done.read,

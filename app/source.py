@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from avatar_core.tracking.measures import mouth_opening
+from avatar_core.tracking.open_mouth import WIDE_OPEN
 
 if TYPE_CHECKING:
     from avatar_core.avatar import Avatar
@@ -16,7 +17,6 @@ if TYPE_CHECKING:
 
 AVATAR_SUFFIX = ".safetensors"
 TURNED = 25.0  # degrees of the photo's yaw from which the far cheek shows a seam
-MOUTH_OPEN = 0.25  # inter-ocular distances between the lips from which they shut badly
 
 
 def load_source(engine: AvatarEngine, path: Path, progress: Callable[[str, float], None] | None = None) -> Avatar:
@@ -51,6 +51,6 @@ def advice(avatar: Avatar) -> list[str]:
     yaw = abs(float(np.degrees(np.arctan2(axes[0, 2], axes[2, 2]))))
     if yaw > TURNED:
         lines.append(f"The face is turned by {yaw:.0f} degrees; a photo that looks at the camera shows both cheeks.")
-    if mouth_opening(avatar.canonical_landmarks()) > MOUTH_OPEN:
+    if mouth_opening(avatar.canonical_landmarks()) > WIDE_OPEN[0]:
         lines.append("The mouth is wide open; a photo with the lips together, or a smile, moves better.")
     return lines

@@ -22,7 +22,8 @@ from avatar_core.tracking.topology import (
 LOWER_LIP_OUTER = 17
 KEPT_SHARE = 0.95
 """Share of the neutral lip-to-chin distance that an open mouth keeps."""
-WIDE_OPEN = (0.22, 0.30)  # inner lip gap from which a neutral's chin is doubted, and wholly so
+WIDE_OPEN = (0.22, 0.30)
+"""Inner lip gap of a photo, inter-ocular distances, from which its neutral's chin is doubted, and wholly so."""
 SHUT_SHARE = 1.05
 """Lip-to-chin distance of a wide-open mouth, whose lip is found too high, over the same person's shut one."""
 
