@@ -32,7 +32,7 @@ from avatar_core.lift.pose import PIVOT
 from avatar_core.lift.refine import refine_colours
 from avatar_core.lift.relief import Refiner, Relief, build_relief
 from avatar_core.lift.skin import build_skin
-from avatar_core.lift.torso import body_colour, build_back, build_body, hidden_height, hide_body, without_scraps
+from avatar_core.lift.torso import body_colour, build_back, build_body, hidden_height, hide_body
 from avatar_core.tracking.face_model import FaceModel
 from avatar_core.tracking.topology import LANDMARK_COUNT
 
@@ -138,22 +138,21 @@ def draft(
         relief = relief if refined is None else refined.relief
         surfaces, mean = relief.surfaces, face_model.mean
         picture = relief.canvas.image.astype(np.float32) / np.float32(255)
-        hidden = beside.submit(list if refined is None else refined.make_layers)
         height = hidden_height(surfaces, behind, face)
+        backside = beside.submit(build_back, surfaces, matte, face, behind, height, relief.far_colour)
+        hidden = None if refined is None else beside.submit(refined.hidden_layers, backside.result)
         eyes, over_eye = build_eyes(picture, surfaces.head, face, mean)
         mouth = beside.submit(build_mouth, picture, surfaces.head, face, mean)
         body = beside.submit(build_body, surfaces, matte, face, registered, behind, height, colouring.result())
-        backside = beside.submit(build_back, surfaces, matte, face, behind, height, relief.far_colour)
         skin = build_skin(surfaces, matte, picture, over_eye, face, registered, mean)
-        back = backside.result()
+        far = [backside.result()] if hidden is None else hidden.result()
         report("mouth", 0.85)
         layers = [
             *skin,
             *eyes,
             mouth.result(),
             *body.result(),
-            back if refined is None else without_scraps(back, ~refined.replaces(back.u)),
-            *hidden.result(),
+            *far,
         ]
     return _drafted(join(layers), relief, front.result())
 

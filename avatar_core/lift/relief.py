@@ -46,13 +46,12 @@ class Refinement:
 
     Args:
         relief: the corrected relief.
-        make_layers: cuts further sheets of samples; may run beside other work.
-        replaces: canonical points (N, 3) of the lift's far side -> (N,) bool, which of them ``layers`` stands for.
+        hidden_layers: the sheets of what the photo hides; given what waits for the lift's far side, which is among
+            them as far as nothing better stands for it. May run beside other work.
     """
 
     relief: Relief
-    make_layers: Callable[[], list[Layer]]
-    replaces: Callable[[NDArray[np.floating]], NDArray[np.bool_]]
+    hidden_layers: Callable[[Callable[[], Layer]], list[Layer]]
 
 
 class Refiner(Protocol):

@@ -63,3 +63,10 @@ def sample(values: Tensor, place: Tensor) -> Tensor:
     """Canvas values (B, K, S, S) at places (B, R, C, 2), see `canvas_position` -> (B, R, C, K)."""
     sampled = functional.grid_sample(values, place, align_corners=False, padding_mode="border")
     return sampled.movedim(1, -1)
+
+
+def finer(values: Tensor, fine: int) -> Tensor:
+    """(K, R, C) -> (K, fine R, fine C) bilinear, closed round the head."""
+    ring = functional.pad(values[None], (1, 1, 0, 0), mode="circular")
+    size = (fine * values.shape[1], fine * (values.shape[2] + 2))
+    return functional.interpolate(ring, size=size, mode="bilinear", align_corners=False)[0, :, :, fine:-fine]

@@ -22,6 +22,7 @@ stay; cells up to half of `BESIDE` from the template's edge count as its own."""
 BESIDE_NECK, BELOW_EAR = np.linspace(0.85, 1.1, 6), np.linspace(-1.05, -0.5, 8)
 """Canonical |x| and y where a bare neck leaves the background to be seen and hanging hair does not."""
 BARE_FROM, BARE_FULLY = 0.3, 0.6
+BACK_OF_HEAD = (115.0, 150.0)  # degrees from the face's middle over which it begins
 SHOULDERS = -1.3  # canonical y
 NAPE_END, COLLAR_DEPTH = -1.02, -1.62
 """Canonical y from which the nape runs straight down, as it was there, and where it has run deep enough into the collar
@@ -88,6 +89,14 @@ def bare_columns(sides: tuple[float, float]) -> NDArray[np.float32]:
     azimuth = cell_azimuth()
     left_to_right = np.where(np.abs(azimuth) < 90, azimuth, np.sign(azimuth) * (180 - np.abs(azimuth))) / 180 + 0.5
     return (sides[0] + (sides[1] - sides[0]) * left_to_right).astype(np.float32)
+
+
+def bare_back(sides: tuple[float, float], columns: int) -> NDArray[np.float32]:
+    """(C,) 1 on the back of a head with a bare neck, behind all that a photo tells of it; 0 before, and where hair
+    hangs."""
+    away = np.abs(cell_azimuth(columns))
+    bare = np.repeat(bare_columns(sides), columns // COLUMNS)
+    return bare * smoothstep((away - BACK_OF_HEAD[0]) / (BACK_OF_HEAD[1] - BACK_OF_HEAD[0]))
 
 
 def stood_for(

@@ -54,19 +54,26 @@ def locate(points: NDArray[np.floating], rows: int = ROWS, columns: int = COLUMN
     return np.stack([level * rows, turn * columns, radius], axis=-1)
 
 
+def cell_sums(
+    place: NDArray[np.floating], values: NDArray[np.float32], weight: NDArray[np.float64], rows: int, columns: int
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Total weight (rows, columns) and weighted sums (rows, columns, K) of ``values`` (N, K) over each cell.
+
+    Args:
+        place: (N, 2 or more) as `locate` gives it, rows within the layout; weight: (N,).
+    """
+    cell = place[:, 0].astype(int) * columns + place[:, 1].astype(int) % columns
+    total = np.asarray(np.bincount(cell, weight, minlength=rows * columns), np.float64)
+    sums = np.stack([np.bincount(cell, weight * channel, minlength=rows * columns) for channel in values.T], axis=-1)
+    return total.reshape(rows, columns), np.asarray(sums.reshape(rows, columns, -1), np.float64)
+
+
 def cell_means(
     place: NDArray[np.floating], values: NDArray[np.float32], rows: int, columns: int
 ) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
-    """Means (rows, columns, K) of ``values`` (N, K) over each cell, and which cells have any.
-
-    Args:
-        place: (N, 2 or more) as `locate` gives it, rows within the layout.
-    """
-    cell = place[:, 0].astype(int) * columns + place[:, 1].astype(int) % columns
-    count = np.bincount(cell, minlength=rows * columns)
-    sums = np.stack([np.bincount(cell, channel, minlength=rows * columns) for channel in values.T], axis=-1)
-    means = (sums / np.maximum(count, 1)[:, None]).astype(np.float32)
-    return means.reshape(rows, columns, -1), (count > 0).reshape(rows, columns)
+    """Means (rows, columns, K) of ``values`` (N, K) at ``place`` over each cell, and which cells have any."""
+    count, sums = cell_sums(place, values, np.ones(len(place)), rows, columns)
+    return (sums / np.maximum(count, 1)[..., None]).astype(np.float32), count > 0
 
 
 def cell_azimuth(columns: int = COLUMNS) -> NDArray[np.float64]:

@@ -22,7 +22,7 @@ from avatar_core.models.encoder.sheet import VACATED
 from avatar_core.tracking.face_model import FaceModel
 from avatar_core.tracking.photo_face import PhotoFaceFinder
 from avatar_core.tracking.topology import CHIN
-from tests.models.encoder.conftest import Prepared
+from tests.models.encoder.conftest import Prepared, far_side
 
 
 @pytest.fixture(scope="module", params=[-25.0, 25.0], ids=["from the left", "from the right"])
@@ -123,7 +123,7 @@ def test_pixels_that_graze_the_far_cheek_give_way(turned: Relief) -> None:
 def test_the_far_cheek_is_not_seen_in_the_photos_own_view(turned: Relief, face_model: FaceModel) -> None:
     torch.manual_seed(3)
     refinement = LearnedEncoder(EncoderNetwork(), face_model.mean).refine(turned)
-    (layer,) = refinement.make_layers()
+    _, layer = refinement.hidden_layers(lambda: far_side(turned))
     assert len(layer) > 300
     place = project(layer.position)
     assert ((place[:, :2] >= 0) & (place[:, :2] < CANVAS_SIZE)).all()

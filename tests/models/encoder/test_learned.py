@@ -14,13 +14,14 @@ from avatar_core.lift import lift
 from avatar_core.lift.canvas import CANVAS_SIZE, pixel_grid, project, unproject
 from avatar_core.lift.layer import Layer
 from avatar_core.lift.maps import distance_from
+from avatar_core.lift.relief import Relief
 from avatar_core.lift.torso import without_scraps
 from avatar_core.models.encoder import LearnedEncoder
 from avatar_core.models.encoder.correction import believed, with_correction
 from avatar_core.models.encoder.guide import GUIDE_CHANNELS, GUIDE_SIZE, build_guide
 from avatar_core.models.encoder.network import EncoderNetwork
 from avatar_core.tracking.face_model import FaceModel
-from tests.models.encoder.conftest import Prepared
+from tests.models.encoder.conftest import Prepared, far_side
 
 BACK = PART_NAMES.index("back")
 
@@ -31,6 +32,11 @@ def everywhere_present() -> EncoderNetwork:
     with torch.no_grad():
         network.template_head.conv.bias[1] = 1.0
     return network
+
+
+def template_of(encoder: LearnedEncoder, relief: Relief) -> Layer:
+    _, sheet = encoder.refine(relief).hidden_layers(lambda: far_side(relief))
+    return sheet
 
 
 def test_the_untrained_encoder_gives_the_lift_bit_for_bit(prepared: Prepared, face_model: FaceModel) -> None:
@@ -56,7 +62,7 @@ def test_a_present_template_takes_the_place_of_the_far_side(prepared: Prepared, 
 
 def test_template_normals_look_outwards(prepared: Prepared, face_model: FaceModel) -> None:
     encoder = LearnedEncoder(everywhere_present(), face_model.mean)
-    (layer,) = encoder.refine(prepared.relief).make_layers()
+    layer = template_of(encoder, prepared.relief)
     outward = np.cross(layer.across, layer.upward)
     away = layer.position - prepared.relief.face.to_head.apply(np.array([0.0, 0.28, -0.78]))
     crown = layer.u[:, 1] > 0.4
@@ -139,7 +145,7 @@ def test_pieces_of_the_far_side_that_are_left_alone_go_too() -> None:
 
 def test_the_template_is_not_seen_in_the_photos_own_view(prepared: Prepared, face_model: FaceModel) -> None:
     relief = prepared.relief
-    (layer,) = LearnedEncoder(everywhere_present(), face_model.mean).refine(relief).make_layers()
+    layer = template_of(LearnedEncoder(everywhere_present(), face_model.mean), relief)
     place = project(layer.position)
     inside = ((place[:, :2] >= 0) & (place[:, :2] < CANVAS_SIZE)).all(1)
     column, row = place[inside, 0].astype(int), place[inside, 1].astype(int)
