@@ -85,7 +85,7 @@ def hair_pixels(relief: Relief) -> HairPixels:
 
 class _LikeSkin(NamedTuple):
     """(N,) which colours are nearer to skin than to hair in brightness, which are in hue, and which are redder than
-    both, as ears are that light shines through."""
+    both and brighter than hair, as ears are that light shines through."""
 
     bright: NDArray[np.bool_]
     hued: NDArray[np.bool_]
@@ -102,7 +102,8 @@ def _like_skin(colour: NDArray[np.float32], face: NDArray[np.float32], hair: NDA
         np.linalg.norm(scale(colour) - scale(skin), axis=-1) < np.linalg.norm(scale(colour) - scale(other), axis=-1)
         for scale in (_brightness, _hue)
     )
-    return _LikeSkin(bright, hued, _hue(colour)[:, 0] > max(_hue(skin)[0], _hue(other)[0]) + REDDER)
+    redder = _hue(colour)[:, 0] > max(_hue(skin)[0], _hue(other)[0]) + REDDER
+    return _LikeSkin(bright, hued, redder & (colour.sum(-1) > other.sum()))
 
 
 def _brightness(colour: NDArray[np.float32]) -> NDArray[np.float32]:

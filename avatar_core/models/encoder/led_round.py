@@ -26,7 +26,8 @@ DATA, ANCHOR, TENSION = 0.3, 1e-5, 0.3
 """Weights over that of smoothness: of what is seen, of its mean everywhere, and of the hue's steps."""
 MIRRORED = 0.1  # how much the other side's colour counts where a side is hidden
 UNSEEN = 0.05  # weight below which it does
-BEYOND = 0.05  # of a colour past the range of what is seen
+RANGE, BEYOND = (0.02, 0.95), 0.05
+"""Quantiles of what is seen that led colours stay within, and by how much they may leave it."""
 CLOSEST = 0.02  # canonical units between neighbours, at least
 FEWEST = 30  # cells
 _LUMA = np.array([0.299, 0.587, 0.114])
@@ -62,13 +63,19 @@ def _smoothest(
 ) -> NDArray[np.float32]:
     """Colours (N, 3) of all cells from those (N, 3) that are known by ``weight`` (N,)."""
     bent, stretched = _energies(radius)
-    brightness = colour @ _LUMA
-    led = _nearest_to(bent, brightness[:, None], weight)
-    seen = brightness[weight > DATA]
-    if len(seen):
-        led = np.clip(led, seen.min() - BEYOND, seen.max() + BEYOND)
-    rest = _nearest_to(bent + TENSION * stretched, colour - brightness[:, None], weight)
+    brightness = (colour @ _LUMA)[:, None]
+    hue = colour - brightness
+    led = _within(_nearest_to(bent, brightness, weight), brightness[weight > DATA])
+    rest = _within(_nearest_to(bent + TENSION * stretched, hue, weight), hue[weight > DATA])
     return np.clip(led + rest, 0, 1).astype(np.float32)
+
+
+def _within(values: NDArray[np.float64], seen: NDArray[np.float64]) -> NDArray[np.float64]:
+    """``values`` (N, K) held within the range of those that are ``seen`` (M, K), outliers apart."""
+    if not len(seen):
+        return values
+    low, high = np.quantile(seen, RANGE, axis=0)
+    return np.clip(values, low - BEYOND, high + BEYOND)
 
 
 def _nearest_to(energy: csc_matrix, values: NDArray[np.float64], weight: NDArray[np.float64]) -> NDArray[np.float64]:
