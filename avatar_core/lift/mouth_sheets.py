@@ -18,20 +18,25 @@ UPPER_GUMS, LOWER_GUMS, TONGUE, SOCKET, UPPER_TEETH, LOWER_TEETH = (
 )
 FIXED = (UPPER_GUMS, UPPER_TEETH)  # to the skull: no expression moves them
 
-UPPER_EDGE, LOWER_EDGE = -0.740, -0.722  # canonical y of the biting edges
+UPPER_EDGE, LOWER_EDGE = -0.740, -0.745
+"""Canonical y of the biting edges: the lower ones stand as deep behind the lip as open mouths show them."""
 ARCH_FRONT_UPPER, ARCH_FRONT_LOWER = 0.246, 0.222  # canonical z of the front teeth
 GUM_TOP, GUM_BOTTOM = -0.46, -0.93
 TOOTH_BORDERS = np.array([0.0, 0.090, 0.160, 0.240, 0.315, 0.385])
 """Arc length from the midline to the borders between teeth: incisors, canine, premolars (8.5, 6.5, 7.5, 7, 7 mm)."""
 CROWN_HEIGHTS = np.array([0.112, 0.100, 0.108, 0.094, 0.088])
 EDGE_RISES = np.array([0.0, 0.008, 0.002, 0.012, 0.018])
+TONGUE_TIP, TONGUE_RISE, TONGUE_RISEN = (-0.768, 0.185), 0.112, 0.62
+"""Canonical y and z of the tongue's tip, how far it rises behind, and where in its length it has."""
+TONGUE_LENGTH, TONGUE_FRONT = 0.61, 0.14  # canonical units; and how much of that its front goes down
+TONGUE_NARROWEST, TONGUE_WIDEST = 0.10, 0.215  # canonical units to both sides
 LOWER_TOOTH_SCALE, LOWER_TEETH_SHADE = 0.82, 0.93
 ENAMEL, GUM_COLOUR, TONGUE_COLOUR, SOCKET_COLOUR = (
-    np.array(rgb) for rgb in ((0.90, 0.84, 0.75), (0.74, 0.45, 0.43), (0.62, 0.33, 0.32), (0.25, 0.10, 0.095))
+    np.array(rgb) for rgb in ((0.90, 0.84, 0.75), (0.74, 0.45, 0.43), (0.80, 0.43, 0.42), (0.25, 0.10, 0.095))
 )
 SOCKET_CENTRE, SOCKET_RADII = (0.0, -0.69), (0.54, 0.28)
 SOCKET_FRONT, SOCKET_DEPTH = 0.10, 0.60
-SOCKET_RIM = 0.3  # of the bowl's depth: the rest would come out through an opening cheek
+SOCKET_RIM = 0.27  # of the bowl's depth: the rest would come out through an opening cheek
 SHEET_STEP = 0.008  # canonical units between samples
 
 
@@ -98,14 +103,21 @@ def gums(*, upper: bool) -> Sheet:
 
 
 def tongue() -> Sheet:
-    """The tongue's upper side from the tip backwards, and its rounded front."""
+    """The tongue: its upper side, within the arch of the lower teeth and rising to the back, and its front below."""
     step = 1.2 * SHEET_STEP
-    along, side = np.meshgrid(np.arange(0, 1, step / 0.75), np.arange(-1, 1, step / 0.2), indexing="ij")
+    along, side = np.meshgrid(
+        np.arange(-TONGUE_FRONT, 1, step / TONGUE_LENGTH), np.arange(-1, 1, step / TONGUE_WIDEST), indexing="ij"
+    )
     along = along[::-1]
-    half_width = 0.20 * np.sqrt(np.clip(along / 0.45, 0, 1)) + 0.005
-    z = 0.10 - 0.62 * along
-    y = -0.76 + 0.10 * np.sin(np.clip(along / 0.75, 0, 1) * np.pi / 2) - 0.07 * side**2 + 0.012 * np.abs(side) ** 0.5
-    shade = (1 - 0.35 * side**2) * (1 - 0.65 * np.clip(along, 0, 1))
+    top, front = np.clip(along, 0, 1), np.minimum(along, 0)
+    z = TONGUE_TIP[1] - TONGUE_LENGTH * top + 0.15 * front
+    across = np.linspace(0.26, 0, 200)
+    half_width = np.interp(z + 0.02, arch(across, ARCH_FRONT_LOWER), across).clip(TONGUE_NARROWEST, TONGUE_WIDEST)
+    rise = np.sin(np.clip(top / TONGUE_RISEN, 0, 1) * np.pi / 2)
+    y = TONGUE_TIP[0] + TONGUE_RISE * rise - 0.045 * side**2 * (1 - 0.5 * rise) + 0.7 * front
+    groove = 1 - 0.15 * np.exp(-((side / 0.1) ** 2)) * np.clip(top / 0.15, 0, 1)
+    into_shade = 1 - 0.8 * np.clip(top / TONGUE_RISEN, 0, 1) ** 0.8
+    shade = (1 - 0.25 * side**2) * into_shade * groove * (1 + 2.5 * front)
     return Sheet(
         np.stack([side * half_width, y, z], -1), TONGUE_COLOUR * shade[..., None], np.ones(shade.shape, np.bool_)
     )

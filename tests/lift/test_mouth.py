@@ -14,6 +14,7 @@ from avatar_core.avatar import PART_NAMES, Avatar
 from avatar_core.camera import Camera
 from avatar_core.engine import AvatarEngine
 from avatar_core.gaussians import COLOR
+from avatar_core.lift.mouth_sheets import ARCH_FRONT_LOWER, LOWER_EDGE, UPPER_EDGE, arch, tongue
 from avatar_core.motion import ACTIVATION_NAMES, HeadPose, Motion
 from avatar_core.tracking.photo_face import PhotoFaceFinder
 from avatar_core.tracking.topology import CHEEKS, INNER_LIPS, LOWER_LIP_INNER, UPPER_LIP_INNER
@@ -107,3 +108,29 @@ def test_a_shut_jaw_has_its_lower_teeth_behind_the_lip(engine, smiling):
     line = smiling.neutral_landmarks[[UPPER_LIP_INNER, LOWER_LIP_INNER], 1].mean()
     assert heights.max() < line + 0.02
     assert heights.max() > line - 0.1
+
+
+def test_the_tongue_lies_within_the_lower_teeth_and_rises_behind_them():
+    u = tongue().u
+    x, y, z = u[..., 0], u[..., 1], u[..., 2]
+    assert (z < arch(x, ARCH_FRONT_LOWER)).all()
+    assert (y[z > 0.17] < LOWER_EDGE).all()
+    assert y[z < 0.0].max() > LOWER_EDGE + 0.05
+    assert y[z < 0.0].max() < UPPER_EDGE + 0.1  # below the palate
+    tip = np.abs(z - z.max()) < 0.02
+    assert np.ptp(x[tip]) > 0.15  # round, not pointed
+
+
+def test_in_a_wide_open_mouth_the_tongue_is_broad_and_goes_back_into_the_dark(engine, smiling):
+    marked = replace(smiling, rest=smiling.rest.clone())
+    marked.rest[COLOR] = 0
+    marked.rest[COLOR.start, smiling.part.numpy() == PART_NAMES.index("tongue")] = 1
+    motion = _named(smiling, jawOpen=0.8)
+    of_tongue = engine.render(marked, motion, Camera.orbit(), SIZE, (0, 0, 0))[..., 0] > 128
+    picture = engine.render(smiling, motion, Camera.orbit(), SIZE, (0, 0, 0)).astype(float)
+    rows, columns = np.nonzero(of_tongue)
+    assert len(rows) > 300
+    assert np.ptp(columns) > 1.2 * np.ptp(rows)
+    height = np.ptp(rows)
+    back, front = rows < rows.min() + 0.25 * height, rows > rows.max() - 0.4 * height
+    assert picture[rows[front], columns[front]].mean() > 1.4 * picture[rows[back], columns[back]].mean()
