@@ -226,7 +226,7 @@ def test_a_portrait_evaluates_few_and_is_animated_faster(engine, avatar):
 
 
 def test_the_bench_tells_the_classes_and_the_likeness(engine, avatar):
-    rows = torch.arange(0, len(avatar), 8)
+    rows = torch.arange(0, len(avatar), 3)  # fewer tell another story by which of them are left
     some = replace(
         avatar, rest=avatar.rest[:, rows].contiguous(), f=avatar.f[rows], m=avatar.m[rows], part=avatar.part[rows],
         neck_weight=avatar.neck_weight[rows], expression_weight=avatar.expression_weight[rows],
