@@ -16,7 +16,8 @@ from avatar_core.lift.relief import Relief
 from avatar_core.models.encoder.appearance import blend_sources, finer, sample
 from avatar_core.models.encoder.extent import bare_back
 from avatar_core.models.encoder.guide import Guide
-from avatar_core.models.encoder.hair_texture import hair_pixels, hair_texture, shown_hair
+from avatar_core.models.encoder.hair_pixels import hair_pixels
+from avatar_core.models.encoder.hair_texture import hair_texture, shown_hair
 from avatar_core.models.encoder.layout import PRESENT, ROWS, rays
 from avatar_core.models.encoder.led_round import led_round
 from avatar_core.models.encoder.nape import hair_to_nape, neck_sides

@@ -15,7 +15,7 @@ from scipy.sparse import coo_matrix, csc_matrix, diags
 from scipy.sparse.linalg import splu
 
 from avatar_core.lift.maps import smoothstep
-from avatar_core.models.encoder.hair_texture import HairPixels
+from avatar_core.models.encoder.hair_pixels import HairPixels
 from avatar_core.models.encoder.layout import COLUMNS, ROWS, cell_sums, locate, rays
 
 COARSE_ROWS, COARSE_COLUMNS = ROWS // 2, COLUMNS // 2  # what is smooth needs no more cells

@@ -9,7 +9,8 @@ import numpy as np
 from avatar_core.lift.canvas import pixel_grid, unproject
 from avatar_core.lift.fill import LONGEST_FOLD, SHORTEST_FOLD, SOFT_EDGE, fold_rows
 from avatar_core.lift.maps import distance_from
-from avatar_core.models.encoder.hair_texture import SOLID, hair_pixels, hair_texture, shown_hair
+from avatar_core.models.encoder.hair_pixels import SOLID, hair_pixels
+from avatar_core.models.encoder.hair_texture import hair_texture, shown_hair
 from tests.models.encoder.conftest import Prepared
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from avatar_core.models.encoder.hair_texture import HairPixels
+from avatar_core.models.encoder.hair_pixels import HairPixels
 from avatar_core.models.encoder.layout import cell_azimuth, rays
 from avatar_core.models.encoder.led_round import BEYOND, COARSE_COLUMNS, COARSE_ROWS, led_round
 
