@@ -53,7 +53,7 @@ SOCKET_TOP, SOCKET_BOTTOM, SOCKET_STEP = -0.42, -0.96, 1.6
 """Canonical heights between which the socket lies; its samples' distances in `SHEET_STEP`."""
 STRETCHED, WIDEST_STRETCH = 0.25, 3.5
 """Canonical units above and below which it stretches, and how far at most: its samples have to reach as far."""
-DARKEST, SHADED = 0.7, 0.6  # shadow beside the socket's colour, the tongue in it beside its own
+DARKEST, SHADED = 0.7, 0.47  # shadow beside the socket's colour, the tongue in it beside its own
 FRONT_SHADE = 0.9  # of the front teeth's middle
 GREY, COLOURED = 0.015, 0.03
 """Saturation of the skin, mean difference of its channels, up to which a photo is grey, and from which it is not."""

@@ -28,7 +28,7 @@ CROWN_HEIGHTS = np.array([0.112, 0.100, 0.108, 0.094, 0.088])
 EDGE_RISES = np.array([0.0, 0.008, 0.002, 0.012, 0.018])
 TONGUE_TIP, TONGUE_RISE, TONGUE_RISEN = (-0.768, 0.185), 0.112, 0.62
 """Canonical y and z of the tongue's tip, how far it rises behind, and where in its length it has."""
-TONGUE_LENGTH, TONGUE_FRONT = 0.61, 0.14  # canonical units; and how much of that its front goes down
+TONGUE_LENGTH, TONGUE_FRONT = 0.66, 0.14  # canonical units; and how much of that its front goes down
 TONGUE_NARROWEST, TONGUE_WIDEST = 0.10, 0.215  # canonical units to both sides
 LOWER_TOOTH_SCALE, LOWER_TEETH_SHADE = 0.82, 0.93
 ENAMEL, GUM_COLOUR, TONGUE_COLOUR, SOCKET_COLOUR = (
@@ -36,7 +36,7 @@ ENAMEL, GUM_COLOUR, TONGUE_COLOUR, SOCKET_COLOUR = (
 )
 SOCKET_CENTRE, SOCKET_RADII = (0.0, -0.69), (0.54, 0.28)
 SOCKET_FRONT, SOCKET_DEPTH = 0.10, 0.60
-SOCKET_RIM = 0.27  # of the bowl's depth: the rest would come out through an opening cheek
+SOCKET_RIM = 0.3  # of the bowl's depth: the rest would come out through an opening cheek
 SHEET_STEP = 0.008  # canonical units between samples
 
 

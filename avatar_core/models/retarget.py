@@ -12,7 +12,6 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from avatar_core.lift.mouth_sheets import LOWER_EDGE, UPPER_EDGE
 from avatar_core.models.motion_encoder import ActivationSolver
 from avatar_core.models.networks import GAZE, NAMED_COUNT
 from avatar_core.motion import ACTIVATION_NAMES, TEETH_UNTOLD, Gains, Motion
@@ -42,8 +41,9 @@ LIPS_PARTED = 0.35  # jaw opening from which nothing holds the lips together
 BLINK_LIMIT = 1.6
 WIDE_LIMIT = 2.0
 
-TEETH_DROP = 0.368  # inter-ocular distances that the lower incisors go down with a jaw that opens by 1
-TEETH_OVERLAP = LOWER_EDGE - UPPER_EDGE  # and that the upper ones hide of them with a jaw that is shut
+TEETH_DROP, TEETH_OVERLAP = 0.368, 0.010
+"""Inter-ocular distances that the lower incisors go down with a jaw that opens by 1, and that the upper ones hide of
+them with a jaw that is shut."""
 
 _JAW_OPEN = ACTIVATION_NAMES.index("jawOpen")
 _LIP_LINE = -0.715  # canonical height of the lip line
