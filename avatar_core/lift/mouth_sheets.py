@@ -76,7 +76,7 @@ def teeth(*, upper: bool) -> Sheet:
         arc, u = _arch_grid(ARCH_FRONT_UPPER, 0.27, UPPER_EDGE - 0.01, -0.55)
         from_edge, size = u[..., 1] - UPPER_EDGE, 1.0
     else:
-        arc, u = _arch_grid(ARCH_FRONT_LOWER, 0.25, -0.84, LOWER_EDGE + 0.01)
+        arc, u = _arch_grid(ARCH_FRONT_LOWER, 0.25, LOWER_EDGE - 0.118, LOWER_EDGE + 0.01)
         from_edge, size = LOWER_EDGE - u[..., 1], LOWER_TOOTH_SCALE
     arc = arc / size
     tooth = np.clip(np.searchsorted(TOOTH_BORDERS, arc, side="right") - 1, 0, len(CROWN_HEIGHTS) - 1)
@@ -97,7 +97,7 @@ def gums(*, upper: bool) -> Sheet:
     if upper:
         arc, u = _arch_grid(ARCH_FRONT_UPPER - 0.012, 0.28, -0.66, GUM_TOP)
     else:
-        arc, u = _arch_grid(ARCH_FRONT_LOWER - 0.012, 0.26, GUM_BOTTOM, -0.75)
+        arc, u = _arch_grid(ARCH_FRONT_LOWER - 0.012, 0.26, GUM_BOTTOM, LOWER_EDGE - 0.028)
     shade = 0.95 * (1 - 0.7 * np.clip(arc / 0.42, 0, 1) ** 2)
     return Sheet(u, GUM_COLOUR * shade[..., None], np.ones(arc.shape, bool))
 

@@ -14,7 +14,7 @@ from avatar_core.avatar import PART_NAMES, Avatar
 from avatar_core.camera import Camera
 from avatar_core.engine import AvatarEngine
 from avatar_core.gaussians import COLOR
-from avatar_core.lift.mouth_sheets import ARCH_FRONT_LOWER, LOWER_EDGE, UPPER_EDGE, arch, tongue
+from avatar_core.lift.mouth_sheets import ARCH_FRONT_LOWER, LOWER_EDGE, UPPER_EDGE, arch, gums, teeth, tongue
 from avatar_core.motion import ACTIVATION_NAMES, HeadPose, Motion
 from avatar_core.tracking.photo_face import PhotoFaceFinder
 from avatar_core.tracking.topology import CHEEKS, INNER_LIPS, LOWER_LIP_INNER, UPPER_LIP_INNER
@@ -134,3 +134,10 @@ def test_in_a_wide_open_mouth_the_tongue_is_broad_and_goes_back_into_the_dark(en
     height = np.ptp(rows)
     back, front = rows < rows.min() + 0.25 * height, rows > rows.max() - 0.4 * height
     assert picture[rows[front], columns[front]].mean() > 1.4 * picture[rows[back], columns[back]].mean()
+
+
+def test_lower_gums_end_below_the_edges_of_the_lower_teeth():
+    crowns, flesh = teeth(upper=False), gums(upper=False)
+    for x in (0.0, 0.06, 0.12, 0.18):
+        column = crowns.kept & (np.abs(crowns.u[..., 0] - x) < 0.01)
+        assert crowns.u[column, 1].max() > flesh.u[..., 1].max()

@@ -1,4 +1,4 @@
-"""The lift's far side where hair hangs and no template stands for it: in the colours of the layout.
+"""The lift's far side where no template stands for it, above all where hair hangs: in the layout's colours.
 
 In: a `Layer` and colours on the layout. Out: the `Layer`. Its own are the outline's, folded inwards in the photo's
 plane, and show seams where the outline turns from hair to a cap or an ear.
@@ -22,6 +22,8 @@ _WIDTH = 4096  # cv2.remap holds at most 32767 columns
 
 def in_colours(back: Layer, colour: NDArray[np.float32], present: NDArray[np.float32]) -> Layer:
     """``back`` with the layout's ``colour`` (R, C, 3) on the head, as far as its cells are ``present`` (R, C)."""
+    if not len(back):
+        return back
     rows, columns = present.shape
     place = locate(back.u, rows, columns)
     values = _at(np.dstack([colour, np.clip(present, 0, 1)]), place)

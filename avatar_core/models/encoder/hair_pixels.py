@@ -22,6 +22,7 @@ PAST_EARS = 0.35  # inter-ocular distances beyond which even what has the face's
 EAR, ABOVE_EARS = 0.5, 0.35  # inter-ocular distances beside the face mesh, and canonical y, to which ears reach
 REDDER = 0.05  # share of red beyond that of skin and hair
 DARKEST = 0.03  # of a colour: what is darker has no hue
+FEWEST = 50  # looked-at pixels far from the face that tell the colour of hair
 SPECK = 3  # looked-at pixels: what is smaller is no hair
 SLOPE_BLUR = 1.5  # pixels
 STRIDE = 2  # one pixel of so many is looked at, both ways: a cell is some pixels wide
@@ -77,8 +78,8 @@ class _LikeSkin(NamedTuple):
 def _like_skin(colour: NDArray[np.float32], face: NDArray[np.float32], hair: NDArray[np.float32]) -> _LikeSkin:
     """How ``colour`` (N, 3) compares with those of the ``face`` (M, 3) and of the ``hair`` (K, 3): a forehead has its
     own light, and ears are of another colour than the face."""
-    if not len(hair):
-        return _LikeSkin(*np.zeros((3, len(colour)), bool))
+    if len(hair) < FEWEST:  # nothing tells what hair is like: what is so near the face is none
+        return _LikeSkin(*np.ones((3, len(colour)), bool))
     skin, other = median_colour(face), median_colour(hair)
     bright, hued = (
         np.linalg.norm(scale(colour) - scale(skin), axis=-1) < np.linalg.norm(scale(colour) - scale(other), axis=-1)

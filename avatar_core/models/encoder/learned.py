@@ -62,7 +62,7 @@ class LearnedEncoder:
 
     @torch.inference_mode()
     def refine(self, relief: Relief) -> Refinement:
-        """The corrected relief and, to be cut, what the photo hides as one sheet of samples."""
+        """The corrected relief and, to be cut, what the photo hides: the far side and the template."""
         guide = build_guide(relief)
         similarity = torch.from_numpy(guide.canonical_to_head).float()[None]
         prediction = run_into_collar(predict_both_ways(self.network, torch.from_numpy(guide.maps)[None], similarity))
@@ -95,7 +95,8 @@ class LearnedEncoder:
         if cheek is not None:
             share = torch.from_numpy(cheek.share)
             mirrored = torch.from_numpy(cheek.radius)
-            radius = torch.where(present > PRESENT, torch.lerp(radius, mirrored, share), mirrored)
+            joined = torch.where(everywhere > PRESENT, torch.lerp(radius, mirrored, share), mirrored)
+            radius = torch.where(share > 0, joined, radius)
             everywhere, present = (torch.maximum(cells, share) for cells in (everywhere, present))
         points = origin + direction * radius[..., None]
         colour = hidden_colours(prediction, points, everywhere, guide, relief, sides)

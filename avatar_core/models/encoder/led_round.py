@@ -25,7 +25,7 @@ ENOUGH = 4.0  # pixels of a cell that tell its colour
 DATA, ANCHOR, TENSION = 0.3, 1e-5, 0.3
 """Weights over that of smoothness: of what is seen, of its mean everywhere, and of the hue's steps."""
 MIRRORED = 0.1  # how much the other side's colour counts where a side is hidden
-UNSEEN = 0.05  # weight below which it does
+UNSEEN, SEEN = 0.05, 0.25  # weights below which it does, and from which a cell tells the range of what is seen
 RANGE, BEYOND = (0.02, 0.95), 0.05
 """Quantiles of what is seen that led colours stay within, and by how much they may leave it."""
 CLOSEST = 0.02  # canonical units between neighbours, at least
@@ -47,9 +47,9 @@ def led_round(pixels: HairPixels, points: NDArray[np.float32]) -> NDArray[np.flo
     inside[inside] = np.abs(place[inside, 2] - radius[row[inside], column[inside]]) < NEAR
     trust = smoothstep((pixels.facing[inside] - GRAZING) / (FACING - GRAZING)).astype(np.float64)
     total, sums = cell_sums(place[inside], pixels.colour[inside], trust, COARSE_ROWS, COARSE_COLUMNS)
-    if (total > 1).sum() < FEWEST:
-        return None
     weight = np.minimum(total / ENOUGH, 1)
+    if (weight > SEEN).sum() < FEWEST:
+        return None
     colour = sums / np.maximum(total, 1e-6)[..., None]
     borrowed = np.where(weight < UNSEEN, MIRRORED * weight[:, ::-1], 0)
     mixed = weight + borrowed
@@ -65,15 +65,13 @@ def _smoothest(
     bent, stretched = _energies(radius)
     brightness = (colour @ _LUMA)[:, None]
     hue = colour - brightness
-    led = _within(_nearest_to(bent, brightness, weight), brightness[weight > DATA])
-    rest = _within(_nearest_to(bent + TENSION * stretched, hue, weight), hue[weight > DATA])
+    led = _within(_nearest_to(bent, brightness, weight), brightness[weight > SEEN])
+    rest = _within(_nearest_to(bent + TENSION * stretched, hue, weight), hue[weight > SEEN])
     return np.clip(led + rest, 0, 1).astype(np.float32)
 
 
 def _within(values: NDArray[np.float64], seen: NDArray[np.float64]) -> NDArray[np.float64]:
     """``values`` (N, K) held within the range of those that are ``seen`` (M, K), outliers apart."""
-    if not len(seen):
-        return values
     low, high = np.quantile(seen, RANGE, axis=0)
     return np.clip(values, low - BEYOND, high + BEYOND)
 
@@ -94,8 +92,9 @@ def _energies(radius: NDArray[np.floating]) -> tuple[csc_matrix, csc_matrix]:
     origin, direction = rays(rows, columns)
     place = (origin + direction * radius[..., None]).reshape(-1, 3)
     cell = np.arange(rows * columns).reshape(rows, columns)
-    first = np.concatenate([cell.ravel(), cell[:-1].ravel(), cell[0]])
-    second = np.concatenate([np.roll(cell, -1, axis=1).ravel(), cell[1:].ravel(), np.roll(cell[0], columns // 2)])
+    half = columns // 2
+    first = np.concatenate([cell.ravel(), cell[:-1].ravel(), cell[0, :half]])
+    second = np.concatenate([np.roll(cell, -1, axis=1).ravel(), cell[1:].ravel(), cell[0, half:]])
     near = 1 / np.maximum(np.linalg.norm(place[first] - place[second], axis=1), CLOSEST)
     index = (np.r_[first, second], np.r_[second, first])
     joined = coo_matrix((np.r_[near, near], index), shape=(rows * columns,) * 2).tocsr()

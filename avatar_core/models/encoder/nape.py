@@ -25,9 +25,9 @@ HAIRLINE, FEATHER = -0.58, 0.14  # canonical y where hair ends at the nape, a li
 BEHIND = (95.0, 125.0)  # degrees from the face's middle between which the nape begins, behind the ears
 BAND = 0.3  # of the dome's rows: the lowest ones, whose colour goes on
 STRONGEST = 0.08  # of a colour that the texture changes: more is no hair but the edge of an ear
-SKIN_SHARE, NECK_SHADE = 0.7, 0.65  # how far the neck's colour is the face's, and how bright where it is covered
+SMOOTH = 0.06  # of the columns over which the crown's colour is a mean, to both sides
+SKIN_SHARE, NECK_SHADE = 0.7, 0.65  # how far the nape's colour is its sides', and how bright where those are covered
 BACK_SHADE = 0.8  # brightness of the neck's back over that of its sides
-SMOOTH = 0.06  # of the columns over which that is a mean, to both sides
 NECK_FROM, INTO_SHADE = (74.0, 88.0), (80.0, 145.0)
 """Degrees from the face's middle over which the neck sets in, and over which it goes into the shade."""
 JAW_CORNER = (-0.78, -0.66)  # canonical y over which neck becomes cheek, before the ears
@@ -52,7 +52,7 @@ class NeckSides(NamedTuple):
 
 
 def neck_sides(relief: Relief, rows: int) -> NeckSides:
-    """The neck's sides. What hair or clothes cover altogether has the face's colour in the shade; what they cover on
+    """The neck's sides. What hair or clothes cover altogether has the cheek's colour in the shade; what they cover on
     some of the ``rows`` has theirs there."""
     face, colours = relief.face, relief.matte.foreground
     cheeks = _cheeks(relief)

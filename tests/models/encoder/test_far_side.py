@@ -36,3 +36,8 @@ def test_each_point_has_the_colour_of_its_cell(prepared: Prepared) -> None:
     colour[..., 0], colour[..., 1] = np.arange(ROWS)[:, None] / ROWS, np.arange(COLUMNS)[None] / COLUMNS
     shown = in_colours(back, colour, np.ones((ROWS, COLUMNS), np.float32)).colour
     np.testing.assert_allclose(shown[:, :2], colour[row, column, :2], atol=2e-3)
+
+
+def test_an_empty_far_side_stays_empty(prepared: Prepared) -> None:
+    nothing = far_side(prepared.relief).take(np.zeros(0, int))
+    assert not len(in_colours(nothing, np.ones((ROWS, COLUMNS, 3), np.float32), np.ones((ROWS, COLUMNS), np.float32)))

@@ -69,3 +69,14 @@ def test_an_ear_with_light_behind_it_is_no_hair(prepared: Prepared) -> None:
     pixels = hair_pixels(replace(relief, matte=replace(relief.matte, foreground=red)))
     assert len(pixels.colour) > 1000
     assert (pixels.colour[:, 0] - pixels.colour[:, 1] < 0.4).all()
+
+
+def test_where_nothing_tells_what_hair_is_like_nothing_beside_the_face_is_hair(prepared: Prepared) -> None:
+    """A photo that ends at the forehead and shows ears."""
+    relief, face = prepared.relief, prepared.relief.face
+    x, y = pixel_grid()
+    canonical = face.to_head.invert_map(unproject(x, y, relief.surfaces.head))
+    cropped = replace(relief, canvas=replace(relief.canvas, valid=relief.canvas.valid & (canonical[..., 1] < 0.3)))
+    near = len(hair_pixels(relief).colour)
+    assert near > 1000
+    assert len(hair_pixels(cropped).colour) < 0.2 * near
