@@ -28,7 +28,7 @@ from avatar_core.models.encoder.seam import without_seam
 LARGEST_GAIN = 6.0  # of a colour
 LED_SHARE = 0.75
 """How far what is hidden before the back of the head has the colours that the photo's hair leads on to, else the
-network's: their errors differ, so that together they are nearer than either. Neck and far cheek are settled after it."""
+network's: their errors differ, so that together they are nearer than either. Neck and far cheek come after it."""
 NEARBY = 8  # of the layout's rows and columns that count as round about
 
 
