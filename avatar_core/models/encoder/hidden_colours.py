@@ -59,8 +59,7 @@ def hidden_colours(
     gates = finer(prediction.gates[0].movedim(-1, 0), fine).movedim(0, -1)[None]
     expected = blend_sources(points[None], direction, similarity, front, back, coverage, base, gates)[0].numpy()
     behind = bare_back(sides, columns)
-    coarse = points[fine // 2 :: fine, fine // 2 :: fine].numpy()
-    led = led_round(pixels, coarse)
+    led = led_round(pixels, points.numpy())
     if led is not None:
         smooth = finer(torch.from_numpy(led).movedim(-1, 0), rows // len(led)).movedim(0, -1).numpy()
         expected += (LED_SHARE * (1 - behind))[None, :, None] * (smooth + texture - expected)

@@ -9,6 +9,7 @@ hue has no slope to go on with and is held back by a membrane's tension. Neither
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import coo_matrix, csc_matrix, diags
@@ -30,17 +31,17 @@ RANGE, BEYOND = (0.02, 0.95), 0.05
 """Quantiles of what is seen that led colours stay within, and by how much they may leave it."""
 CLOSEST = 0.02  # canonical units between neighbours, at least
 FEWEST = 30  # cells
-_LUMA = np.array([0.299, 0.587, 0.114])
 
 
 def led_round(pixels: HairPixels, points: NDArray[np.float32]) -> NDArray[np.float32] | None:
     """Colours (`COARSE_ROWS`, `COARSE_COLUMNS`, 3) of all cells; None where the photo shows hardly any hair.
 
     Args:
-        points: (80, 120, 3) the template, canonical.
+        points: (R, C, 3) the template, canonical, on the layout or a finer one.
     """
-    radius = np.linalg.norm(points - rays()[0], axis=-1)
-    radius = radius.reshape(COARSE_ROWS, 2, COARSE_COLUMNS, 2).mean((1, 3))
+    rows, columns = points.shape[:2]
+    radius = np.linalg.norm(points - rays(rows, columns)[0], axis=-1)
+    radius = radius.reshape(COARSE_ROWS, rows // COARSE_ROWS, COARSE_COLUMNS, -1).mean((1, 3))
     place = locate(pixels.points, COARSE_ROWS, COARSE_COLUMNS)
     row, column = place[:, 0].astype(int), place[:, 1].astype(int) % COARSE_COLUMNS
     inside = row < COARSE_ROWS
@@ -63,7 +64,7 @@ def _smoothest(
 ) -> NDArray[np.float32]:
     """Colours (N, 3) of all cells from those (N, 3) that are known by ``weight`` (N,)."""
     bent, stretched = _energies(radius)
-    brightness = (colour @ _LUMA)[:, None]
+    brightness = cv2.cvtColor(colour.astype(np.float32)[None], cv2.COLOR_RGB2GRAY)[0, :, None].astype(np.float64)
     hue = colour - brightness
     led = _within(_nearest_to(bent, brightness, weight), brightness[weight > SEEN])
     rest = _within(_nearest_to(bent + TENSION * stretched, hue, weight), hue[weight > SEEN])

@@ -59,10 +59,8 @@ def neck_sides(relief: Relief, rows: int) -> NeckSides:
     chin = int(face.landmarks[CHIN, 1])
     part = slice(max(chin - int(ABOVE * face.eye_distance), 0), max(chin + int(BELOW * face.eye_distance), 0))
     opaque = face.body[part] & (relief.matte.alpha[part] > OPAQUE) & relief.canvas.valid[part]
-    chosen = np.flatnonzero(opaque)
-    maps = (*pixel_grid(), relief.surfaces.body, colours, lit_skin(colours, face.mesh.inside, part))
-    x, y, height, shown = (values[part].reshape(-1, *values.shape[2:])[chosen] for values in maps[:4])
-    lit = maps[4].reshape(-1)[chosen]
+    x, y, height, shown = (values[part][opaque] for values in (*pixel_grid(), relief.surfaces.body, colours))
+    lit = lit_skin(colours, face.mesh.inside, part)[opaque]
     place = face.to_head.invert(unproject(x, y, height))
     row = locate(place, rows)[:, 0].astype(int)
     level = (place[:, 1] > SIDE_LEVEL[0]) & (place[:, 1] < SIDE_LEVEL[1])
