@@ -46,6 +46,8 @@ BACK_CLEARANCE, BACK_JOIN = 0.3, 0.35
 BACK_STRIDE = 4
 SMALLEST_PIECE = 0.03  # share of the far side's samples below which a piece of it that is left alone goes, too
 HIDDEN_STRIDE = 2  # one of so many pixels of what is hidden is enough, both ways
+JAW_TRACE = 3.0  # pixels below the jaw where the photo mixes it into the neck: a line, once the head turns
+HIDDEN_FADE = 8.0  # pixels over which what is hidden fades out where it ends, away from what is visible
 HIDDEN_INSET, JOINT, SOLID = 4.0, 2.0, 0.9
 """Pixels that what is hidden keeps from the person's soft outline, where it would be seen as steps; but not within
 `JOINT` pixels of body of so much coverage, which it joins."""
@@ -61,10 +63,12 @@ BACK = PART_NAMES.index("back")
 
 @dataclass(frozen=True)
 class HiddenBody:
-    """Where the body is seen and where it goes on behind the head, all (S, S): visible, hidden, the part of ``hidden``
-    that is the neck's column; away (S, S) pixels to what is visible."""
+    """Where the body is seen and where it goes on behind the head, all (S, S): visible, the part of ``visible`` that is
+    next to the head and has something of its colour, hidden, the part of ``hidden`` that is the neck's column; away
+    (S, S) pixels to what is visible."""
 
     visible: NDArray[np.bool_]
+    tinged: NDArray[np.bool_]
     hidden: NDArray[np.bool_]
     column: NDArray[np.bool_]
     away: NDArray[np.float32]
@@ -76,7 +80,8 @@ def hide_body(matte: Matte, face: FacePlacement) -> HiddenBody:
     visible = (matte.alpha > FAINT) & face.body
     away = distance_from(visible)
     hidden, column = _behind_head(visible, away, matte, face, x, y)
-    return HiddenBody(visible, hidden, column, away)
+    tinged = visible & (distance_from((face.mesh.inside | (face.jaw_edge > 0)) & ~face.body) <= JAW_TRACE)
+    return HiddenBody(visible, tinged, hidden, column, away)
 
 
 def build_body(
@@ -89,11 +94,12 @@ def build_body(
     colour: NDArray[np.float32],
 ) -> list[Layer]:
     """The body's visible surface and what a turned head uncovers of it, there with the ``height`` (S, S) of
-    `hidden_height` and in the ``colour`` (S, S, 3) of `body_colour`."""
+    `hidden_height` and in the ``colour`` (S, S, 3) of `body_colour`; where that ends, it fades out."""
     x, y = pixel_grid()
     visible, hidden = behind.visible, behind.hidden
     points = unproject(x, y, np.where(hidden, height, surfaces.body))
-    coverage = np.where(hidden, np.float32(1), matte.alpha)
+    from_end = distance_from(~(visible | hidden) & (behind.away > HIDDEN_FADE))
+    coverage = np.where(hidden, np.minimum(from_end / np.float32(HIDDEN_FADE), 1), matte.alpha)
     canonical_map = face.to_head.invert_map(points)
     u_map = _body_u(canonical_map, behind, registered, face)
     region = visible | hidden
@@ -207,10 +213,12 @@ def _beside_neck(face: FacePlacement, x: NDArray[np.float32], y: NDArray[np.floa
 
 
 def body_colour(behind: HiddenBody, matte: Matte, face: FacePlacement) -> NDArray[np.float32]:
-    """The body's colours (S, S, 3): behind the head hair and clothes go on, the throat takes those next to the jaw."""
+    """The body's colours (S, S, 3): behind the head hair and clothes go on, the throat takes those next to the jaw;
+    what is tinged by the head is coloured as if it were hidden."""
     _, y = pixel_grid()
     visible, column = behind.visible, behind.column
-    core = cv2.erode(visible.astype(np.uint8), np.ones((5, 5), np.uint8)) > 0
+    core = cv2.erode((visible & ~behind.tinged).astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
+    core &= cv2.erode(visible.astype(np.uint8), np.ones((5, 5), np.uint8)) > 0
     continued = continuation(matte.foreground, (core if core.any() else visible).astype(np.float32))
     near_jaw = distance_from(face.mesh.inside) <= (int(THROAT_BAND * face.eye_distance) | 1) // 2 + 1
     columns = column.any(0)
@@ -226,7 +234,7 @@ def body_colour(behind: HiddenBody, matte: Matte, face: FacePlacement) -> NDArra
     other |= lit_skin(matte.foreground, face.mesh.inside)
     of_neck = column | (behind.hidden & ~_level_with(core, face) & (y < face.landmarks[CHIN, 1]) & other)
     share = cv2.GaussianBlur(of_neck.astype(np.float32), (0, 0), 0.04 * face.eye_distance)
-    return mix_hidden(matte.foreground, behind.hidden, continued, skin, shade, share)
+    return mix_hidden(matte.foreground, behind.hidden | behind.tinged, continued, skin, shade, share)
 
 
 def _level_with(body: NDArray[np.bool_], face: FacePlacement) -> NDArray[np.bool_]:
@@ -238,7 +246,7 @@ def _level_with(body: NDArray[np.bool_], face: FacePlacement) -> NDArray[np.bool
 
 @kernel()
 def mix_hidden(foreground, hidden, continued, skin, shade, share):
-    """``foreground`` (S, S, 3) where nothing is hidden; there ``continued`` and, by ``share`` (S, S), ``skin`` in
+    """``foreground`` (S, S, 3) where not ``hidden`` (S, S); there ``continued`` and, by ``share`` (S, S), ``skin`` in
     ``shade`` (S, S)."""
     result = foreground.copy()
     for y in range(hidden.shape[0]):

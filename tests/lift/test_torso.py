@@ -6,8 +6,9 @@ from dataclasses import replace
 
 import numpy as np
 
+from avatar_core.lift.canvas import CANVAS_SIZE, seen_at
 from avatar_core.lift.maps import distance_from
-from avatar_core.lift.torso import body_colour, hide_body
+from avatar_core.lift.torso import HIDDEN_FADE, JAW_TRACE, body_colour, build_body, hidden_height, hide_body
 from avatar_core.tracking.topology import CHIN
 
 
@@ -44,3 +45,28 @@ def test_hair_that_hangs_past_the_jaws_level_has_no_skin_behind_its_seam(relief)
     hair = behind.hidden & ~behind.column & curtain & (distance_from(face.mesh.inside) > 0.15 * face.eye_distance)
     assert hair.sum() > 300
     assert np.abs(body_colour(behind, matte, face)[hair] - dark).max() < 0.15
+
+
+def test_the_neck_below_the_jaw_has_nothing_of_the_jaw_s_colour(relief):
+    """A line of the jaw's colour would stay on the neck when the head turns."""
+    face, red = relief.face, np.array([1.0, 0.0, 0.0], np.float32)
+    rim = face.body & (distance_from((face.mesh.inside | (face.jaw_edge > 0)) & ~face.body) <= JAW_TRACE)
+    matte = replace(relief.matte, foreground=np.where(rim[..., None], red, relief.matte.foreground))
+    behind = hide_body(matte, face)
+    colour = body_colour(behind, matte, face)[rim & behind.visible]
+    assert len(colour) > 200
+    assert (colour[:, 0] - colour[:, 1]).max() < 0.3
+
+
+def test_what_is_hidden_fades_out_at_its_end_and_joins_what_is_seen(relief):
+    matte, face, surfaces = relief.matte, relief.face, relief.surfaces
+    behind = hide_body(matte, face)
+    height = hidden_height(surfaces, behind, face)
+    body = build_body(surfaces, matte, face, relief.registered, behind, height, body_colour(behind, matte, face))
+    hidden = body[1]
+    x, y = np.clip(seen_at(hidden.position).astype(int), 0, CANVAS_SIZE - 1).T
+    from_end, from_seen = (distance_from(cells)[y, x] for cells in (~(behind.visible | behind.hidden), behind.visible))
+    ends = (from_end < 2) & (from_seen > 2 * HIDDEN_FADE)
+    assert ends.sum() > 50 and hidden.coverage[ends].max() < 0.4
+    joint = (from_seen < 2) & behind.hidden[y, x]
+    assert joint.sum() > 40 and hidden.coverage[joint].min() > 0.99
