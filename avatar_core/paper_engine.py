@@ -96,7 +96,7 @@ class PaperEngine(AvatarEngine):
             picture = person_on_black(image, face_landmarks, ENCODER_FOV[instantiation])
             canvas = cut_canvas(image, face_landmarks)
             face = place_face(canvas, self.face_model)
-            background = cut_out(canvas, face.mesh.inside).background
+            background = cut_out(canvas, face.mesh.inside, face.body).background
         crop = np.ascontiguousarray(inner_crop(canvas.image))
         report("Encoding", 0.4)
         with _timed(timings, "encoder"):

@@ -21,11 +21,22 @@ GUIDED_RADIUS = 10  # pixels
 GUIDED_EPSILON = 4e-5 * 255**2
 LOWEST, SPAN = 0.34, 0.56
 """The guided filter leaves a grey veil: coverage is its value from LOWEST to LOWEST + SPAN, as a smoothstep."""
+CLOTHES_LOWEST, CLOTHES_SPAN = 0.28, 0.2
+"""The same below the jaw, where its value is even and the ground is plain: cloth and what is worn end sharply, only
+hair does not."""
+CALM = 0.05, 0.06  # deviation of the ground's colours from their means round about: up to which it is plain, or not
+GROUND, GROUND_REACH, GROUND_BLUR = 0.1, (5, 31), 6.0
+"""Probability below which there is ground; twice the distances from the person between which it is looked at, and the
+blur of its means, in quarters of the canvas's resolution."""
+EVEN_SPAN, EVEN = 7, 0.1  # pixels across which a value is looked at, and its deviation there up to which it is even
 BAND = 6  # pixels on both sides of the rim where colour decides
 LOW_CONTRAST, HIGH_CONTRAST = 0.02, 0.10
 """Squared RGB distance of person and background from which colour is believed, and believed fully."""
 COLOUR_SHARE = 0.85
 COLOUR_RADIUS = 3  # pixels, of the filter that smooths it
+BETWEEN, BETWEEN_RAMP = (0.1, 0.95), 0.12
+"""Place between outside and inside at which an evenly coloured area is neither, and over what this sets in."""
+BODY_BLUR = 4.0  # pixels over which head becomes body
 SKIN_STRIDE = 5  # one of so many pixels of the face is enough for its median colour
 SKIN_SPREAD = 0.14  # RGB distance from the face's median colour that still counts as skin
 SURELY_THERE = 0.4  # coverage from which a pixel of the skin's hue may be skin for certain
@@ -61,9 +72,11 @@ def segment(image: NDArray[np.uint8]) -> NDArray[np.float32]:
         return np.array(model.process(image).segmentation_mask, np.float32)
 
 
-def cut_out(canvas: Canvas, face: NDArray[np.bool_]) -> Matte:
-    """The matte of the person whose face mesh covers ``face`` (S, S), the background's hue still on its rim."""
-    alpha = coverage(canvas, face, segment(canvas.image))
+def cut_out(canvas: Canvas, face: NDArray[np.bool_], body: NDArray[np.bool_] | None = None) -> Matte:
+    """The matte of the person whose face mesh covers ``face`` (S, S), the background's hue still on its rim; ``body``
+    (S, S) is what lies below the jaw, if that is known."""
+    below = np.zeros_like(face) if body is None else body
+    alpha = coverage(canvas, face, below, segment(canvas.image))
     return Matte(alpha, person_colours(canvas, alpha, face), picture_behind(canvas, alpha))
 
 
@@ -98,10 +111,22 @@ def _sure_face(face: NDArray[np.bool_]) -> NDArray[np.bool_]:
     return cv2.erode(face.astype(np.uint8), np.ones((FACE_INSET, FACE_INSET), np.uint8)) > 0
 
 
-def coverage(canvas: Canvas, face: NDArray[np.bool_], probability: NDArray[np.float32]) -> NDArray[np.float32]:
-    """`Matte.alpha` (S, S) of the person whose face mesh covers ``face`` (S, S), from what `segment` gives."""
-    refined = cv2.ximgproc.guidedFilter(canvas.image, probability, GUIDED_RADIUS, GUIDED_EPSILON)
-    alpha = _sharpen_by_colour(canvas.image, smoothstep((refined - LOWEST) / SPAN), canvas.valid, face)
+def coverage(
+    canvas: Canvas, face: NDArray[np.bool_], body: NDArray[np.bool_], probability: NDArray[np.float32]
+) -> NDArray[np.float32]:
+    """`Matte.alpha` (S, S) of the person whose face mesh covers ``face`` (S, S), from what `segment` gives.
+
+    Args:
+        body: (S, S) below the jaw.
+    """
+    filtered = cv2.ximgproc.guidedFilter(canvas.image, probability, GUIDED_RADIUS, GUIDED_EPSILON)
+    refined = np.asarray(filtered, np.float32)
+    below = np.asarray(cv2.GaussianBlur(body.astype(np.float32), (0, 0), BODY_BLUR), np.float32)
+    alpha = smoothstep((refined - LOWEST) / SPAN)
+    sharp = smoothstep((refined - CLOTHES_LOWEST) / CLOTHES_SPAN)
+    calm = calmness(canvas.image, refined, canvas.valid)
+    alpha += calm * below * _evenness(refined) * np.maximum(sharp - alpha, 0)
+    alpha = _sharpen_by_colour(canvas.image, alpha, canvas.valid, face, below)
     certain = _sure_face(face)
     alpha = np.where(certain, np.float32(1), alpha).astype(np.float32)
     _, component = cv2.connectedComponents((alpha > 0.15).astype(np.uint8))
@@ -112,13 +137,40 @@ def coverage(canvas: Canvas, face: NDArray[np.bool_], probability: NDArray[np.fl
     return np.asarray(alpha * keep[component] * in_photo, np.float32)
 
 
+def calmness(image: NDArray[np.uint8], refined: NDArray[np.float32], valid: NDArray[np.bool_]) -> float:
+    """1 where the ground round a person of probability ``refined`` (S, S) is plain or out of focus, 0 where things
+    stand there, which a doubtful segmentation would take for clothes."""
+    size = (image.shape[1] // 4, image.shape[0] // 4)
+    picture = cv2.resize(image, size, interpolation=cv2.INTER_AREA).astype(np.float32) / np.float32(255)
+    person = cv2.resize((refined > GROUND).astype(np.float32), size, interpolation=cv2.INTER_AREA) > 0
+    beside, away = (cv2.dilate(person.astype(np.uint8), np.ones((side, side), np.uint8)) > 0 for side in GROUND_REACH)
+    ground = away & ~beside & (cv2.resize(valid.astype(np.uint8), size) > 0)
+    share = ground.astype(np.float32)
+    if not ground.any():
+        return 0.0
+    blurred, total = (cv2.GaussianBlur(values, (0, 0), GROUND_BLUR) for values in (picture * share[..., None], share))
+    off = (picture - blurred / np.maximum(total, 1e-6)[..., None])[ground]
+    return float(1 - smoothstep((np.sqrt(np.mean(off * off)) - CALM[0]) / (CALM[1] - CALM[0])))
+
+
+def _evenness(values: NDArray[np.float32]) -> NDArray[np.float32]:
+    """(S, S) 1 where ``values`` (S, S) hardly change and near there, 0 where they do."""
+    size = (EVEN_SPAN, EVEN_SPAN)
+    mean = cv2.blur(values, size)
+    deviation = np.sqrt(np.maximum(cv2.blur(values * values, size) - mean * mean, 0))
+    even = smoothstep((EVEN - deviation) / (0.5 * EVEN))
+    return np.asarray(cv2.dilate(even, np.ones((EVEN_SPAN - 2, EVEN_SPAN - 2), np.uint8)), np.float32)
+
+
 def _sharpen_by_colour(
-    image: NDArray[np.uint8], alpha: NDArray[np.float32], valid: NDArray[np.bool_], face: NDArray[np.bool_]
-) -> NDArray[np.float32]:
+    image: NDArray[np.uint8], alpha: NDArray[np.float32], valid: NDArray[np.bool_], face: NDArray[np.bool_],
+    below: NDArray[np.float32],
+) -> NDArray[np.float32]:  # fmt: skip
     """Coverage near the rim from each pixel's place between the colours inside and outside, where those differ.
 
     Skin-coloured pixels keep what they had, an ear next to dark hair is not background, or gain by their place between
-    the face's colour and the one outside.
+    the face's colour and the one outside. ``below`` (S, S) the jaw a colour evenly between the two is another one of
+    the person's.
     """
     picture = image.astype(np.float32) / np.float32(255)
     brush = np.ones((2 * BAND + 1, 2 * BAND + 1), np.uint8)
@@ -132,6 +184,8 @@ def _sharpen_by_colour(
     skin = skin_colour(picture, face)
     reached = cv2.dilate(band.astype(np.uint8), np.ones((4 * COLOUR_RADIUS + 1, 4 * COLOUR_RADIUS + 1), np.uint8)) > 0
     share, trust = believe_colour(picture, ahead, behind, skin, reached)
+    between = smoothstep((share - BETWEEN[0]) / BETWEEN_RAMP) * smoothstep((BETWEEN[1] - share) / BETWEEN_RAMP)
+    trust = trust * (1 - below * between * _evenness(share))
     by_colour = cv2.ximgproc.guidedFilter(image, share, COLOUR_RADIUS, GUIDED_EPSILON)
     mixed = alpha + np.float32(COLOUR_SHARE) * trust * (by_colour - alpha)
     within = cv2.erode(mixed, np.ones((3, 3), np.uint8))  # the rim itself stays soft

@@ -76,7 +76,7 @@ def build_relief(
         inside = face.mesh.inside
         registering = beside.submit(register, face, face_model.mean)
         report("matte", 0.15)
-        alpha = coverage(canvas, inside, probability.result())
+        alpha = coverage(canvas, inside, face.body, probability.result())
         face = settle_body(face, alpha)
         continuing = beside.submit(picture_behind, canvas, alpha)
         raising = beside.submit(build_surfaces, alpha, face)

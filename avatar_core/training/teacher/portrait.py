@@ -70,7 +70,8 @@ def cut_portrait(
         wide: keep the border round the crop: 640 pixels a side at the same scale, so that less of the bust is cut off.
     """
     canvas = cut_canvas(image, landmarks)
-    matte = cut_out(canvas, place_face(canvas, face_model).mesh.inside)
+    face = place_face(canvas, face_model)
+    matte = cut_out(canvas, face.mesh.inside, face.body)
     shift = np.zeros(2) if wide else np.array([MARGIN_LEFT, MARGIN_TOP])
     crop = np.ascontiguousarray if wide else _inner
     intrinsics = crop_intrinsics()
