@@ -143,7 +143,7 @@ class SampleMaker:
         """Sample ``index`` of a photo, 0 being the photo itself; None where the teacher does not fit it.
 
         Raises:
-            AvatarError: the photo cannot be read or shows no face.
+            AvatarError: the photo cannot be read or shows no face, or a number of the sample is not finite.
         """
         if self._job != job:
             self._lend()

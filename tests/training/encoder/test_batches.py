@@ -10,8 +10,10 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
+from avatar_core.camera import Camera
 from avatar_core.errors import AvatarError
-from avatar_core.lift.relief import build_relief
+from avatar_core.lift.relief import Relief, build_relief
+from avatar_core.models.encoder.layout import CENTRE
 from avatar_core.models.encoder.network import EncoderNetwork
 from avatar_core.tracking.face_model import FaceModel
 from avatar_core.tracking.photo_face import PhotoFaceFinder
@@ -22,20 +24,23 @@ from avatar_core.training.encoder.identities import split
 from avatar_core.training.encoder.loss import encoder_loss
 from avatar_core.training.encoder.samples import encode_sample, read_sample, write_sample
 from avatar_core.training.encoder.targets import TeacherSurface
+from avatar_core.training.teacher_geometry import TrainingDataError
 from tests.training.encoder.test_targets import ball
 
 
 @pytest.fixture(scope="module")
-def samples(portrait: NDArray[np.uint8], face_model: FaceModel, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Two training samples and a held-out one: the portrait with balls of three sizes as its teachers."""
-    from avatar_core.camera import Camera
-    from avatar_core.models.encoder.layout import CENTRE
-
-    folder = tmp_path_factory.mktemp("samples")
+def relief(portrait: NDArray[np.uint8], face_model: FaceModel) -> Relief:
+    """The bundled portrait, lifted."""
     finder = PhotoFaceFinder(face_model)
     landmarks = finder.find(portrait).landmarks
     finder.close()
-    relief = build_relief(portrait, landmarks, face_model, lambda stage, share: None)
+    return build_relief(portrait, landmarks, face_model, lambda stage, share: None)
+
+
+@pytest.fixture(scope="module")
+def samples(relief: Relief, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two training samples and a held-out one: the portrait with balls of three sizes as its teachers."""
+    folder = tmp_path_factory.mktemp("samples")
     vertices, triangles = ball()
     for name, radius in (("train/a", 0.95), ("train/b", 1.05), ("held_out/c", 1.0)):
         placed = relief.face.to_head.apply(CENTRE + radius * vertices)
@@ -54,6 +59,30 @@ def test_a_sample_survives_its_file(samples: Path) -> None:
     sample = read_sample(samples / "train" / "a.safetensors")
     assert sample["maps"].dtype == np.float16
     assert sample["front"].dtype == np.uint8
+
+
+def test_a_sample_with_a_number_that_is_not_finite_is_refused(relief: Relief) -> None:
+    vertices, triangles = ball()
+    placed = relief.face.to_head.apply(vertices)
+    surface = TeacherSurface(
+        placed, triangles, relief.face.head[:468], placed, np.ones_like(placed), np.ones(len(placed)),
+        np.zeros((0, 3)), Camera.orbit(), 512,
+    )  # fmt: skip
+    holed = np.full_like(relief.surfaces.back, np.nan)
+    broken = replace(relief, surfaces=replace(relief.surfaces, back=holed))
+    with pytest.raises(TrainingDataError, match="maps"):
+        encode_sample(broken, surface, np.eye(2, 3))
+    dark = replace(relief, far_colour=np.full_like(relief.far_colour, np.nan))
+    with pytest.raises(TrainingDataError, match="back"):
+        encode_sample(dark, surface, np.eye(2, 3))
+
+
+def test_samples_of_another_version_are_refused_by_name(samples: Path, tmp_path: Path) -> None:
+    sample = read_sample(samples / "train" / "a.safetensors")
+    del sample["presence"]
+    write_sample(sample, tmp_path / "old.safetensors")
+    with pytest.raises(TrainingDataError, match=r"old\.safetensors.*another version"):
+        SampleSet(tmp_path)
 
 
 def test_mirroring_twice_changes_nothing_and_once_turns_the_head(samples: Path) -> None:
