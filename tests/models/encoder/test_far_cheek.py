@@ -13,11 +13,12 @@ from avatar_core.camera import DEFAULT_RADIUS, Camera
 from avatar_core.engine import AvatarEngine
 from avatar_core.lift.canvas import CANVAS_SIZE, pixel_grid, project, unproject
 from avatar_core.lift.relief import Relief, build_relief
+from avatar_core.models.encoder import learned
 from avatar_core.models.encoder.extent import COLLAR_DEPTH, NAPE_END, run_into_collar
 from avatar_core.models.encoder.far_cheek import COVERED, LARGEST_GAIN, mirror_cheek, view_cosine
 from avatar_core.models.encoder.layout import COLUMNS, ROWS, cell_azimuth, rays
 from avatar_core.models.encoder.learned import LearnedEncoder
-from avatar_core.models.encoder.network import EncoderNetwork
+from avatar_core.models.encoder.network import EncoderNetwork, Prediction
 from avatar_core.models.encoder.sheet import VACATED
 from avatar_core.tracking.face_model import FaceModel
 from avatar_core.tracking.photo_face import PhotoFaceFinder
@@ -132,6 +133,28 @@ def test_the_far_cheek_is_not_seen_in_the_photos_own_view(turned: Relief, face_m
     known = turned.canvas.valid[row, column] & (refinement.relief.face.gives_way[row, column] <= VACATED)
     assert (turned.matte.alpha[row, column][known] > 0.8).mean() > 0.99
     assert (place[:, 2] <= shown)[known].mean() > 0.99
+
+
+def test_where_nothing_is_mirrored_a_turned_head_keeps_the_templates_place(
+    turned: Relief, face_model: FaceModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also beside hanging hair, where the template is absent and only lends its colours."""
+    asked: list[np.ndarray] = []
+
+    def colours(prediction: Prediction, points: torch.Tensor, *others: object) -> np.ndarray:
+        asked.append(points.numpy())
+        return np.zeros(points.shape, np.float32)
+
+    monkeypatch.setattr(learned, "hidden_colours", colours)
+    LearnedEncoder(EncoderNetwork(), face_model.mean).refine(turned).hidden_layers(lambda: far_side(turned))
+    rows, columns = asked[0].shape[:2]
+    cheek = mirror_cheek(turned, rows, columns)
+    assert cheek is not None
+    origin, _ = rays(rows, columns)
+    radius = np.linalg.norm(asked[0] - origin, axis=-1)
+    kept = (cheek.share == 0) & (origin[..., 1] > NAPE_END + 0.05)
+    assert np.allclose(radius[kept], 1, atol=1e-5)  # an untrained template's
+    assert np.abs(radius[cheek.share > 0.9] - 1).max() > 0.1
 
 
 def test_the_nape_runs_straight_into_the_collar() -> None:
