@@ -124,7 +124,7 @@ def coverage(
     below = np.asarray(cv2.GaussianBlur(body.astype(np.float32), (0, 0), BODY_BLUR), np.float32)
     alpha = smoothstep((refined - LOWEST) / SPAN)
     sharp = smoothstep((refined - CLOTHES_LOWEST) / CLOTHES_SPAN)
-    calm = calmness(canvas.image, refined, canvas.valid)
+    calm = _calmness(canvas.image, refined, canvas.valid)
     alpha += calm * below * _evenness(refined) * np.maximum(sharp - alpha, 0)
     alpha = _sharpen_by_colour(canvas.image, alpha, canvas.valid, face, below)
     certain = _sure_face(face)
@@ -137,7 +137,7 @@ def coverage(
     return np.asarray(alpha * keep[component] * in_photo, np.float32)
 
 
-def calmness(image: NDArray[np.uint8], refined: NDArray[np.float32], valid: NDArray[np.bool_]) -> float:
+def _calmness(image: NDArray[np.uint8], refined: NDArray[np.float32], valid: NDArray[np.bool_]) -> float:
     """1 where the ground round a person of probability ``refined`` (S, S) is plain or out of focus, 0 where things
     stand there, which a doubtful segmentation would take for clothes."""
     size = (image.shape[1] // 4, image.shape[0] // 4)

@@ -218,7 +218,7 @@ def body_colour(behind: HiddenBody, matte: Matte, face: FacePlacement) -> NDArra
     _, y = pixel_grid()
     visible, column = behind.visible, behind.column
     core = cv2.erode((visible & ~behind.tinged).astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
-    core &= cv2.erode(visible.astype(np.uint8), np.ones((5, 5), np.uint8)) > 0
+    core &= cv2.erode(visible.astype(np.uint8), np.ones((5, 5), np.uint8)) > 0  # a soft outline reaches farther in
     continued = continuation(matte.foreground, (core if core.any() else visible).astype(np.float32))
     near_jaw = distance_from(face.mesh.inside) <= (int(THROAT_BAND * face.eye_distance) | 1) // 2 + 1
     columns = column.any(0)

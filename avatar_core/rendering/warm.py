@@ -109,7 +109,7 @@ def _compile_beside(names: Sequence[str], finished: Callable[[str], None]) -> No
                 work.result()
         finally:
             for helper in helpers:
-                helper.kill()  # those that somebody who gave up still waits for; Numba writes a file at one stroke
+                helper.kill()  # none still runs, unless somebody gave up; Numba writes each file at one stroke
 
 
 def _cores() -> int:

@@ -15,7 +15,6 @@ NOTHING = "import sys\nfor line in sys.stdin: print(line.strip(), flush=True)"
 FAILS = "raise SystemExit(1)"
 HANGS = "import sys, time\nprint(sys.stdin.readline().strip(), flush=True)\ntime.sleep(60)"
 REAL = """
-import sys
 from avatar_core.rendering import warm
 every = warm.stages()
 warm.stages = lambda: {name: every[name] for name in ("rasteriser", "preparation")}
